@@ -1,0 +1,230 @@
+-- Spends: drains the batches of each request's wallet in drain order (rules 4, 8, 9, 14, 20, 21).
+--
+-- One call carries any number of requests of any number of users; a single spend is a batch of one. Everything
+-- is read in a few set statements, decided in memory in the order of the requests, and written in set
+-- statements: a loop that runs SQL per request was 8 times slower.
+--
+-- Request: {user_id, id, amount, amount_given, service, key?, retried?, description?, metadata?}.
+--   id: the transaction's id, made by the caller, so that an unkeyed spend whose outcome got lost can be
+--     sent again with `retried` and acts once. amount_given false: the amount came from the configuration
+--     and is not part of what the caller meant.
+-- Result, one per request in order: {id, amount, available, batch_ids, batch_amounts, batch_remainders, replayed},
+--   or {code, …}: a refusal changes nothing and does not abort the caller's transaction.
+-- Locks: the wallets in order of user id. Batches and transactions of a wallet change only under its lock.
+-- Codes: IDEMPOTENCY_CONFLICT (field), USER_BALANCE_NOT_FOUND, WALLET_FROZEN, INSUFFICIENT_CREDITS (required, available).
+create or replace function credits.consume(p_requests jsonb, p_now timestamptz)
+returns jsonb
+language plpgsql
+-- Plans are cached while the tables are still small: never let one settle on reading a whole table.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  v_now timestamptz;
+  -- wallets
+  w_user_id text[];
+  w_status text[];
+  w_at timestamptz[];
+  w_sequence bigint[];
+  w_available bigint[];
+  w_spent bigint[];
+  w_first integer[];
+  w_last integer[];
+  v_wallet integer;
+  -- open batches of those wallets, in drain order within each wallet
+  b_wallet integer[];
+  b_user_id text[];
+  b_id uuid[];
+  b_remaining bigint[];
+  b_taken bigint[];
+  v_batch integer;
+  v_needed bigint;
+  v_take bigint;
+  -- requests
+  v_request record;
+  v_seen credits.transaction;
+  v_row credits.transaction;
+  v_rows credits.transaction[] := '{}';
+  v_row_of_key integer[] := '{}';
+  v_results jsonb[] := '{}';
+begin
+  select
+    array_agg(locked.user_id), array_agg(locked.status), array_agg(locked.last_at), array_agg(locked.sequence)
+  into w_user_id, w_status, w_at, w_sequence
+  from (
+    select wallet.user_id, wallet.status, wallet.last_at, wallet.sequence
+    from credits.wallet
+    where wallet.user_id = any (array(select request ->> 'user_id' from jsonb_array_elements(p_requests) as request))
+    order by wallet.user_id
+    for update
+  ) as locked;
+
+  v_now := credits.clock(p_now);
+  for v_wallet in 1 .. coalesce(cardinality(w_user_id), 0) loop
+    w_at[v_wallet] := greatest(w_at[v_wallet], v_now);
+    w_available[v_wallet] := 0;
+    w_spent[v_wallet] := 0;
+    w_first[v_wallet] := 1;
+    w_last[v_wallet] := 0;
+  end loop;
+
+  select
+    array_agg(open.wallet), array_agg(open.user_id), array_agg(open.id), array_agg(open.remaining),
+    array_agg(0::bigint)
+  into b_wallet, b_user_id, b_id, b_remaining, b_taken
+  from (
+    select owner.wallet, batch.user_id, batch.id, batch.remaining
+    from unnest(w_user_id, w_at) with ordinality as owner (user_id, at, wallet)
+    join credits.batch on batch.user_id = owner.user_id
+    where batch.is_open
+      and batch.granted_at <= owner.at
+      and (batch.expires_at is null or batch.expires_at > owner.at)
+    order by owner.wallet, batch.priority asc, batch.expires_at asc nulls last, batch.granted_at asc, batch.sequence asc
+  ) as open;
+
+  for v_batch in 1 .. coalesce(cardinality(b_id), 0) loop
+    v_wallet := b_wallet[v_batch];
+    if w_last[v_wallet] = 0 then
+      w_first[v_wallet] := v_batch;
+    end if;
+    w_last[v_wallet] := v_batch;
+    w_available[v_wallet] := w_available[v_wallet] + b_remaining[v_batch];
+  end loop;
+
+  for v_request in
+    select
+      asked.position::integer as position,
+      request.user_id, request.id, request.amount, request.amount_given, request.service, request.key,
+      request.description, request.metadata,
+      array_position(w_user_id, request.user_id) as wallet,
+      -- Requests of one call that carry one key share a number.
+      min(asked.position) over (
+        partition by request.user_id, request.key, case when request.key is null then request.id end
+      )::integer as key_number,
+      coalesce(by_key, by_id) as seen
+    from jsonb_array_elements(p_requests) with ordinality as asked (body, position)
+    cross join lateral jsonb_to_record(asked.body) as request (
+      user_id text, id uuid, amount bigint, amount_given boolean, service text, key text, retried boolean,
+      description text, metadata jsonb
+    )
+    left join credits.transaction as by_key
+      on by_key.user_id = request.user_id and by_key.key = 'key:' || request.key
+    left join credits.transaction as by_id
+      on by_id.user_id = request.user_id and by_id.id = case when request.retried then request.id end
+    order by asked.position
+  loop
+    v_wallet := v_request.wallet;
+    v_seen := v_request.seen;
+    if v_seen.id is null and v_row_of_key[v_request.key_number] is not null then
+      v_seen := v_rows[v_row_of_key[v_request.key_number]];
+    end if;
+
+    v_results[v_request.position] := case
+      when v_seen.id is not null and v_seen.type <> 'consumption' then
+        jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'type')
+      when v_seen.id is not null and v_seen.credit_account <> 'SERVICE:' || v_request.service then
+        jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'service')
+      when v_seen.id is not null and v_request.amount_given and v_seen.amount <> v_request.amount then
+        jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'amount')
+      when v_seen.id is not null then
+        credits.consumption_result(v_seen, true)
+      when v_wallet is null then
+        jsonb_build_object('code', 'USER_BALANCE_NOT_FOUND')
+      when w_status[v_wallet] = 'frozen' then
+        jsonb_build_object('code', 'WALLET_FROZEN')
+      when w_available[v_wallet] < v_request.amount then
+        jsonb_build_object(
+          'code', 'INSUFFICIENT_CREDITS', 'required', v_request.amount, 'available', w_available[v_wallet]
+        )
+    end;
+    continue when v_results[v_request.position] is not null;
+
+    v_row := null;
+    v_row.batch_ids := '{}';
+    v_row.batch_amounts := '{}';
+    v_row.batch_remainders := '{}';
+    v_needed := v_request.amount;
+    v_batch := w_first[v_wallet];
+    while v_needed > 0 loop
+      v_take := least(v_needed, b_remaining[v_batch]);
+      if v_take > 0 then
+        b_remaining[v_batch] := b_remaining[v_batch] - v_take;
+        b_taken[v_batch] := b_taken[v_batch] + v_take;
+        v_needed := v_needed - v_take;
+        v_row.batch_ids := v_row.batch_ids || b_id[v_batch];
+        v_row.batch_amounts := v_row.batch_amounts || v_take;
+        v_row.batch_remainders := v_row.batch_remainders || b_remaining[v_batch];
+      end if;
+      -- The next request of this wallet starts at the first batch that has something left.
+      w_first[v_wallet] := v_batch;
+      v_batch := v_batch + 1;
+    end loop;
+
+    w_sequence[v_wallet] := w_sequence[v_wallet] + 1;
+    w_spent[v_wallet] := w_spent[v_wallet] + v_request.amount;
+    w_available[v_wallet] := w_available[v_wallet] - v_request.amount;
+
+    v_row.user_id := v_request.user_id;
+    v_row.sequence := w_sequence[v_wallet];
+    v_row.id := v_request.id;
+    v_row.type := 'consumption';
+    v_row.amount := v_request.amount;
+    v_row.debit_account := 'WALLET:' || v_request.user_id;
+    v_row.credit_account := 'SERVICE:' || v_request.service;
+    v_row.available_after := w_available[v_wallet];
+    v_row.key := 'key:' || v_request.key;
+    v_row.description := v_request.description;
+    v_row.metadata := v_request.metadata;
+    v_row.created_at := w_at[v_wallet];
+
+    v_rows := v_rows || v_row;
+    v_row_of_key[v_request.key_number] := cardinality(v_rows);
+    v_results[v_request.position] := credits.consumption_result(v_row, false);
+  end loop;
+
+  if cardinality(v_rows) > 0 then
+    update credits.batch
+    set
+      remaining = drained.remaining,
+      consumed = batch.consumed + drained.taken
+    from unnest(b_user_id, b_id, b_remaining, b_taken) as drained (user_id, id, remaining, taken)
+    where drained.taken > 0
+      and batch.user_id = drained.user_id
+      and batch.id = drained.id;
+
+    insert into credits.transaction
+    select written.*
+    from unnest(v_rows) as written;
+
+    update credits.wallet
+    set
+      sequence = spender.sequence,
+      balance = wallet.balance - spender.spent,
+      last_at = spender.at
+    from unnest(w_user_id, w_sequence, w_spent, w_at) as spender (user_id, sequence, spent, at)
+    where spender.spent > 0
+      and wallet.user_id = spender.user_id;
+  end if;
+
+  return to_jsonb(v_results);
+end;
+$$;
+
+-- What a consumption answers, the first time and on every replay.
+create or replace function credits.consumption_result(p_row credits.transaction, p_replayed boolean)
+returns jsonb
+language sql
+immutable
+as $$
+  select jsonb_build_object(
+    'id', (p_row).id,
+    'amount', (p_row).amount,
+    'available', (p_row).available_after,
+    'batch_ids', (p_row).batch_ids,
+    'batch_amounts', (p_row).batch_amounts,
+    'batch_remainders', (p_row).batch_remainders,
+    'replayed', p_replayed
+  )
+$$;

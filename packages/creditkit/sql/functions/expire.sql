@@ -1,0 +1,108 @@
+-- A page of the batches that have expired and still hold something, in order of expiry, after a given one.
+-- Returns [{user_id, batch_id, expires_at}].
+create or replace function credits.expired_batches(
+  p_after_expiry timestamptz, p_after_user_id text, p_after_id uuid, p_limit integer, p_now timestamptz
+)
+returns jsonb
+language sql
+volatile
+as $$
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object('user_id', page.user_id, 'batch_id', page.id, 'expires_at', page.expires_at)
+      order by page.expires_at, page.user_id, page.id
+    ),
+    '[]'
+  )
+  from (
+    select batch.user_id, batch.id, batch.expires_at
+    from credits.batch
+    where batch.is_open
+      -- Selected, so that the clock is read once and the index can be used.
+      and batch.expires_at <= (select credits.clock(p_now))
+      and (batch.expires_at, batch.user_id, batch.id) > (p_after_expiry, p_after_user_id collate "C", p_after_id)
+    order by batch.expires_at, batch.user_id, batch.id
+    limit p_limit
+  ) as page
+$$;
+
+-- Books the breakage of every expired batch of some users: one transaction per batch, in drain order. What has
+-- expired was invisible already (rule 6): no available balance changes.
+-- Returns [{user_id, batches, amount}], nothing for a user who had nothing to book.
+-- Locks: the wallets in order of user id.
+create or replace function credits.expire(p_user_ids text[], p_now timestamptz)
+returns jsonb
+language plpgsql
+set enable_seqscan = off
+set jit = off
+as $$
+declare
+  v_now timestamptz;
+  v_booked jsonb;
+begin
+  perform from credits.wallet where wallet.user_id = any (p_user_ids) order by wallet.user_id for update;
+  v_now := credits.clock(p_now);
+
+  with owner as (
+    select wallet.user_id, wallet.sequence, greatest(wallet.last_at, v_now) as at
+    from credits.wallet
+    where wallet.user_id = any (p_user_ids)
+  ),
+  gone as (
+    select
+      batch.user_id, batch.id, batch.remaining, owner.at,
+      owner.sequence + row_number() over (
+        partition by batch.user_id
+        order by batch.expires_at asc, batch.priority asc, batch.granted_at asc, batch.sequence asc
+      ) as sequence,
+      (
+        select coalesce(sum(valid.remaining), 0)::bigint
+        from credits.batch as valid
+        where valid.user_id = owner.user_id
+          and valid.is_open
+          and (valid.expires_at is null or valid.expires_at > owner.at)
+      ) as available
+    from owner
+    join credits.batch on batch.user_id = owner.user_id
+    where batch.is_open
+      and batch.expires_at <= owner.at
+  ),
+  emptied as (
+    update credits.batch
+    set remaining = 0, expired = batch.expired + gone.remaining
+    from gone
+    where batch.user_id = gone.user_id
+      and batch.id = gone.id
+  ),
+  written as (
+    insert into credits.transaction (
+      user_id, sequence, id, type, amount, debit_account, credit_account,
+      batch_ids, batch_amounts, batch_remainders, available_after, created_at
+    )
+    select
+      gone.user_id, gone.sequence, credits.uuid_v7(gone.at), 'expiration', gone.remaining,
+      'WALLET:' || gone.user_id, 'SYSTEM:expiration',
+      array[gone.id], array[gone.remaining], array[0::bigint], gone.available, gone.at
+    from gone
+    order by gone.user_id, gone.sequence
+  ),
+  booked as (
+    select
+      gone.user_id, count(*) as batches, sum(gone.remaining)::bigint as amount,
+      max(gone.sequence) as sequence, max(gone.at) as at
+    from gone
+    group by gone.user_id
+  ),
+  lowered as (
+    update credits.wallet
+    set balance = wallet.balance - booked.amount, sequence = booked.sequence, last_at = booked.at
+    from booked
+    where wallet.user_id = booked.user_id
+  )
+  select jsonb_agg(jsonb_build_object('user_id', booked.user_id, 'batches', booked.batches, 'amount', booked.amount))
+  into v_booked
+  from booked;
+
+  return coalesce(v_booked, '[]');
+end;
+$$;

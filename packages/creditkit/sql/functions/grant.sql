@@ -1,0 +1,353 @@
+-- Grants: one transaction and one batch each (rules 9, 13–15, 18, 19). Any number of requests of any number of
+-- users in one call; a single grant is a batch of one.
+--
+-- Request: {user_id, type, amount, priority, validity_days?, valid_from?, id?, retried?, idempotency_key?, source_plan?,
+--   period?, current_period?, package_id?, price_id?, purchase_id?, balance_max?, description?, metadata?}.
+--   current_period: take the label of the plan's period that contains T.
+--   valid_from: count validity_days from there instead of from T (a period that is caught up).
+--   balance_max: grant only what keeps the available balance at or below it (rule 19).
+-- Result, one per request in order: {id, batch_id, amount, period, expires_at (ms), replayed} or {code, …}.
+-- Locks: the wallets in order of user id (created when missing), then the purchase ids in their order.
+-- Codes: IDEMPOTENCY_CONFLICT (field), BALANCE_LIMIT, BALANCE_OVERFLOW.
+create or replace function credits.grant(p_requests jsonb, p_now timestamptz)
+returns jsonb
+language plpgsql
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+declare
+  -- Amounts leave the database as JavaScript numbers: no wallet may pass what they hold exactly (rule 10).
+  c_balance_max constant bigint := 9007199254740991;
+  v_now timestamptz;
+  v_opened text[];
+  v_claimed text[];
+  -- wallets
+  w_user_id text[];
+  w_at timestamptz[];
+  w_sequence bigint[];
+  w_available bigint[];
+  w_granted bigint[];
+  v_wallet integer;
+  -- requests
+  v_request record;
+  v_claim credits.purchase;
+  v_seen credits.transaction;
+  v_batch credits.batch;
+  v_row credits.transaction;
+  v_amount bigint;
+  v_field text;
+  v_rows credits.transaction[] := '{}';
+  v_batches credits.batch[] := '{}';
+  v_row_of_key integer[] := '{}';
+  -- by user and period: what this call granted, and its newest row
+  p_granted bigint[] := '{}';
+  p_row integer[] := '{}';
+  v_results jsonb[] := '{}';
+begin
+  v_opened := credits.open_wallets(
+    array(select request ->> 'user_id' from jsonb_array_elements(p_requests) as request), p_now
+  );
+
+  select array_agg(locked.user_id), array_agg(locked.last_at), array_agg(locked.sequence)
+  into w_user_id, w_at, w_sequence
+  from (
+    select wallet.user_id, wallet.last_at, wallet.sequence
+    from credits.wallet
+    where wallet.user_id = any (array(select request ->> 'user_id' from jsonb_array_elements(p_requests) as request))
+    order by wallet.user_id
+    for update
+  ) as locked;
+
+  v_now := credits.clock(p_now);
+  for v_wallet in 1 .. cardinality(w_user_id) loop
+    w_at[v_wallet] := greatest(w_at[v_wallet], v_now);
+    w_granted[v_wallet] := 0;
+  end loop;
+
+  select array_agg(coalesce(open.available, 0) order by owner.wallet)
+  into w_available
+  from unnest(w_user_id, w_at) with ordinality as owner (user_id, at, wallet)
+  cross join lateral (
+    select sum(batch.remaining)::bigint as available
+    from credits.batch
+    where batch.user_id = owner.user_id
+      and batch.is_open
+      and (batch.expires_at is null or batch.expires_at > owner.at)
+  ) as open;
+
+  -- A purchase id is claimed for its user before anything is granted for it, across all users (rule 15).
+  with claimed as (
+    insert into credits.purchase (purchase_id, user_id, type, price_id, created_at)
+    select distinct on (1)
+      (request ->> 'purchase_id') collate "C", request ->> 'user_id', request ->> 'type', request ->> 'price_id', v_now
+    from jsonb_array_elements(p_requests) with ordinality as asked (request, position)
+    where request ->> 'purchase_id' is not null
+    order by 1, asked.position
+    on conflict (purchase_id) do nothing
+    returning purchase_id
+  )
+  select array_agg(claimed.purchase_id) into v_claimed from claimed;
+
+  for v_request in
+    with request as (
+      select
+        asked.position::integer as position, body.*,
+        array_position(w_user_id, body.user_id) as wallet,
+        coalesce(
+          body.period,
+          case when body.current_period then
+            credits.current_period(body.user_id, body.source_plan, w_at[array_position(w_user_id, body.user_id)])
+          end
+        ) as label
+      from jsonb_array_elements(p_requests) with ordinality as asked (value, position)
+      cross join lateral jsonb_to_record(asked.value) as body (
+        user_id text, type text, amount bigint, priority smallint, validity_days integer, valid_from timestamptz,
+        id uuid, retried boolean, idempotency_key text, source_plan text, period text, current_period boolean,
+        package_id text, price_id text, purchase_id text, balance_max bigint, description text, metadata jsonb
+      )
+    ),
+    keyed as (
+      select
+        request.*,
+        credits.grant_key(
+          request.type, request.label, request.source_plan, request.purchase_id, request.idempotency_key
+        ) as key
+      from request
+    )
+    select
+      keyed.*,
+      min(keyed.position) over (
+        partition by keyed.user_id, keyed.key, case when keyed.key is null then keyed.position end
+      ) as key_number,
+      min(keyed.position) over (partition by keyed.user_id, keyed.label) as period_number,
+      coalesce(by_key, by_id) as seen,
+      purchase as claim,
+      received.amount as received,
+      received.newest as received_newest
+    from keyed
+    left join credits.transaction as by_key
+      on by_key.user_id = keyed.user_id and by_key.key = keyed.key
+    left join credits.transaction as by_id
+      on by_id.user_id = keyed.user_id and by_id.id = case when keyed.retried then keyed.id end
+    left join credits.purchase
+      on purchase.purchase_id = keyed.purchase_id
+    -- What the period already received, under whichever plan (rule 18).
+    left join lateral (
+      select sum(earlier.amount)::bigint as amount, max(earlier.sequence) as newest
+      from credits.transaction as earlier
+      where earlier.user_id = keyed.user_id
+        and earlier.key >= 'monthly:' || keyed.label || ':'
+        and earlier.key < 'monthly:' || keyed.label || ';'
+        and earlier.type = 'monthly_grant'
+        and keyed.type = 'monthly_grant'
+    ) as received on true
+    order by keyed.position
+  loop
+    v_wallet := v_request.wallet;
+    v_claim := v_request.claim;
+    v_seen := v_request.seen;
+    if v_seen.id is null and v_row_of_key[v_request.key_number] is not null then
+      v_seen := v_rows[v_row_of_key[v_request.key_number]];
+      v_batch := v_batches[v_row_of_key[v_request.key_number]];
+    elsif v_seen.id is not null then
+      select batch.* into v_batch
+      from credits.batch
+      where batch.user_id = v_seen.user_id and batch.id = v_seen.batch_ids[1];
+    end if;
+
+    -- A replay means the same or conflicts (rule 14).
+    if v_seen.id is not null then
+      v_field := case
+        when v_seen.type <> v_request.type then 'type'
+        when v_request.key like 'purchase:%' and v_claim.price_id <> v_request.price_id then 'priceId'
+        when v_request.key like 'purchase:%' and v_seen.package_id <> v_request.package_id then 'packageId'
+        when v_request.key like 'purchase:%'
+          and (v_claim.price_id is null or v_request.price_id is null)
+          and coalesce(v_seen.amount_asked, v_seen.amount) <> v_request.amount then 'amount'
+        when v_request.key like 'key:%' and coalesce(v_seen.amount_asked, v_seen.amount) <> v_request.amount then 'amount'
+        when v_request.key like 'key:%'
+          and v_batch.expires_at - v_batch.granted_at is distinct from make_interval(hours => 24 * v_request.validity_days)
+          then 'validityDays'
+        when v_request.key like 'key:%' and v_seen.source_plan is distinct from v_request.source_plan then 'sourcePlan'
+        when v_request.key like 'key:%' and v_seen.package_id is distinct from v_request.package_id then 'packageId'
+        when v_request.key like 'key:%' and v_batch.priority <> v_request.priority then 'priority'
+      end;
+      v_results[v_request.position] := case
+        when v_field is not null then jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', v_field)
+        else credits.grant_result(v_seen, v_batch, true)
+      end;
+      continue;
+    end if;
+
+    -- One purchase id, one user, one price, one kind of grant (rule 15).
+    v_field := case
+      when v_claim.user_id <> v_request.user_id then 'userId'
+      when v_claim.type <> v_request.type then 'type'
+      when v_claim.price_id <> v_request.price_id then 'priceId'
+    end;
+    if v_field is not null then
+      v_results[v_request.position] := jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', v_field);
+      continue;
+    end if;
+
+    v_amount := v_request.amount;
+    if v_request.type = 'monthly_grant' and v_request.label is not null then
+      v_amount := v_amount - coalesce(v_request.received, 0) - coalesce(p_granted[v_request.period_number], 0);
+      if v_amount <= 0 then
+        -- The period already has as much: its newest grant is the answer.
+        if p_row[v_request.period_number] is not null then
+          v_seen := v_rows[p_row[v_request.period_number]];
+          v_batch := v_batches[p_row[v_request.period_number]];
+        else
+          select transaction.* into v_seen
+          from credits.transaction
+          where transaction.user_id = v_request.user_id and transaction.sequence = v_request.received_newest;
+          select batch.* into v_batch
+          from credits.batch
+          where batch.user_id = v_seen.user_id and batch.id = v_seen.batch_ids[1];
+        end if;
+        v_results[v_request.position] := credits.grant_result(v_seen, v_batch, true);
+        continue;
+      end if;
+    end if;
+
+    v_amount := least(v_amount, v_request.balance_max - w_available[v_wallet]);
+    v_results[v_request.position] := case
+      when v_amount <= 0 then
+        jsonb_build_object('code', 'BALANCE_LIMIT', 'limit', v_request.balance_max, 'available', w_available[v_wallet])
+      when w_available[v_wallet] + v_amount > c_balance_max then
+        jsonb_build_object('code', 'BALANCE_OVERFLOW')
+    end;
+    continue when v_results[v_request.position] is not null;
+
+    w_sequence[v_wallet] := w_sequence[v_wallet] + 1;
+    w_granted[v_wallet] := w_granted[v_wallet] + v_amount;
+    w_available[v_wallet] := w_available[v_wallet] + v_amount;
+
+    v_batch := null;
+    v_batch.user_id := v_request.user_id;
+    v_batch.id := credits.uuid_v7(w_at[v_wallet]);
+    v_batch.sequence := w_sequence[v_wallet];
+    v_batch.priority := v_request.priority;
+    v_batch.amount := v_amount;
+    v_batch.remaining := v_amount;
+    v_batch.granted_at := w_at[v_wallet];
+    v_batch.expires_at := coalesce(v_request.valid_from, w_at[v_wallet]) + make_interval(hours => 24 * v_request.validity_days);
+
+    v_row := null;
+    v_row.user_id := v_request.user_id;
+    v_row.sequence := w_sequence[v_wallet];
+    v_row.id := coalesce(v_request.id, credits.uuid_v7(w_at[v_wallet]));
+    v_row.type := v_request.type;
+    v_row.amount := v_amount;
+    v_row.amount_asked := nullif(v_request.amount, v_amount);
+    v_row.debit_account := credits.grant_account(v_request.type, coalesce(v_request.purchase_id, v_row.id::text));
+    v_row.credit_account := 'WALLET:' || v_request.user_id;
+    v_row.batch_ids := array[v_batch.id];
+    v_row.batch_amounts := array[v_amount];
+    v_row.batch_remainders := array[v_amount];
+    v_row.available_after := w_available[v_wallet];
+    v_row.key := v_request.key;
+    v_row.source_plan := v_request.source_plan;
+    v_row.period := v_request.label;
+    v_row.package_id := v_request.package_id;
+    v_row.purchase_id := v_request.purchase_id;
+    v_row.description := v_request.description;
+    v_row.metadata := v_request.metadata;
+    v_row.created_at := w_at[v_wallet];
+
+    v_rows := v_rows || v_row;
+    v_batches := v_batches || v_batch;
+    v_row_of_key[v_request.key_number] := cardinality(v_rows);
+    if v_request.type = 'monthly_grant' and v_request.label is not null then
+      p_granted[v_request.period_number] := coalesce(p_granted[v_request.period_number], 0) + v_amount;
+      p_row[v_request.period_number] := cardinality(v_rows);
+    end if;
+    v_results[v_request.position] := credits.grant_result(v_row, v_batch, false);
+  end loop;
+
+  if cardinality(v_rows) > 0 then
+    insert into credits.batch (
+      user_id, id, sequence, priority, amount, remaining, granted_at, expires_at
+    )
+    select
+      written.user_id, written.id, written.sequence, written.priority, written.amount, written.remaining,
+      written.granted_at, written.expires_at
+    from unnest(v_batches) as written;
+
+    insert into credits.transaction
+    select written.*
+    from unnest(v_rows) as written;
+
+    update credits.wallet
+    set
+      sequence = receiver.sequence,
+      balance = wallet.balance + receiver.granted,
+      last_at = receiver.at
+    from unnest(w_user_id, w_sequence, w_granted, w_at) as receiver (user_id, sequence, granted, at)
+    where receiver.granted > 0
+      and wallet.user_id = receiver.user_id;
+  end if;
+
+  -- A refused call changes nothing: no purchase id stays claimed, no wallet stays opened.
+  delete from credits.purchase
+  where purchase.purchase_id = any (v_claimed)
+    and not exists (
+      select from unnest(v_rows) as written where written.purchase_id = purchase.purchase_id
+    );
+  perform credits.close_unused_wallets(v_opened);
+
+  return to_jsonb(v_results);
+end;
+$$;
+
+-- The name under which a grant happens once per wallet (rule 13); null: nothing names it.
+create or replace function credits.grant_key(
+  p_type text, p_period text, p_plan text, p_purchase_id text, p_idempotency_key text
+)
+returns text
+language sql
+immutable
+parallel safe
+as $$
+  select case
+    when p_type = 'registration_bonus' then 'registration'
+    when p_type = 'monthly_grant' and p_period is not null then 'monthly:' || p_period || ':' || coalesce(p_plan, '')
+    when p_purchase_id is not null then 'purchase:' || p_purchase_id
+    when p_period is not null then 'monthly:' || p_period || ':' || coalesce(p_plan, '')
+    else 'key:' || p_idempotency_key
+  end
+$$;
+
+-- The account from which a type of grant comes.
+create or replace function credits.grant_account(p_type text, p_payment text)
+returns text
+language sql
+immutable
+parallel safe
+as $$
+  select case p_type
+    when 'purchase' then 'PAYMENT:' || p_payment
+    when 'monthly_grant' then 'SYSTEM:subscription-grant'
+    when 'registration_bonus' then 'SYSTEM:registration-bonus'
+    when 'adjustment' then 'SYSTEM:adjustment'
+  end
+$$;
+
+-- What a grant answers, the first time and on every replay.
+create or replace function credits.grant_result(p_row credits.transaction, p_batch credits.batch, p_replayed boolean)
+returns jsonb
+language sql
+immutable
+as $$
+  select jsonb_build_object(
+    'id', (p_row).id,
+    'batch_id', (p_batch).id,
+    'amount', (p_row).amount,
+    'period', (p_row).period,
+    'expires_at', floor(extract(epoch from (p_batch).expires_at) * 1000),
+    'replayed', p_replayed
+  )
+$$;

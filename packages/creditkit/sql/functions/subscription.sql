@@ -1,0 +1,105 @@
+-- Records what a provider says of a subscription. A user without a wallet may have one: a subscription is not a grant.
+-- Locks: the wallet when there is one, so that a monthly grant sees either the old or the new state.
+create or replace function credits.upsert_subscription(p_subscription jsonb, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+  v_at timestamptz;
+begin
+  select wallet.last_at into v_at
+  from credits.wallet
+  where wallet.user_id = p_subscription ->> 'user_id'
+  for update;
+  v_at := greatest(v_at, credits.clock(p_now));
+  -- Written, not only locked: a monthly grant at REPEATABLE READ that waited here has to start again.
+  update credits.wallet
+  set last_at = v_at
+  where wallet.user_id = p_subscription ->> 'user_id';
+
+  insert into credits.subscription as known (
+    user_id, subscription_id, plan_id, status, anchor, billing_interval, current_period_end,
+    entitled_from, created_at, updated_at
+  )
+  select
+    said.user_id, said.subscription_id, said.plan_id, said.status, said.anchor, said.interval, said.current_period_end,
+    said.anchor, v_at, v_at
+  from jsonb_to_record(p_subscription) as said (
+    user_id text, subscription_id text, plan_id text, status text, anchor timestamptz, interval text,
+    current_period_end timestamptz
+  )
+  on conflict (user_id, subscription_id) do update
+  set
+    plan_id = excluded.plan_id,
+    status = excluded.status,
+    anchor = excluded.anchor,
+    billing_interval = excluded.billing_interval,
+    current_period_end = excluded.current_period_end,
+    -- Coming back after a time without entitlement does not grant for that time. A past-due invoice that
+    -- gets paid does: its period was only waiting for the money.
+    entitled_from = case
+      when known.status in ('unpaid', 'incomplete', 'incomplete_expired', 'paused')
+        or (known.status = 'canceled' and known.current_period_end <= v_at)
+        then v_at
+      else known.entitled_from
+    end,
+    updated_at = v_at;
+  return '{}';
+end;
+$$;
+
+-- Which plan each of some users is on at an instant (rules 16 and 17), one row per plan; a user with a wallet and no
+-- live paid subscription is on the free plan. Entitled: the plan may grant now.
+-- grants_until: no period that starts at or after it is paid for.
+create or replace function credits.plans_at(p_user_ids text[], p_now timestamptz)
+returns table (
+  user_id text, plan_id text, anchor timestamptz, entitled boolean, entitled_from timestamptz, grants_until timestamptz,
+  renews boolean
+)
+language sql
+stable
+as $$
+  with live as (
+    select
+      subscription.*,
+      subscription.status in ('active', 'trialing', 'canceled') as is_entitled
+    from credits.subscription
+    where subscription.user_id = any (p_user_ids)
+      and subscription.plan_id <> 'free'
+      and subscription.status <> 'incomplete_expired'
+      and (subscription.status <> 'canceled' or p_now < subscription.current_period_end)
+  )
+  select
+    live.user_id, live.plan_id, live.anchor, live.is_entitled, live.entitled_from,
+    -- A year is paid ahead: twelve grants, then the next year has to be paid (rule 16). A canceled one ends.
+    case when live.billing_interval = 'year' or live.status = 'canceled' then live.current_period_end end,
+    live.status <> 'canceled'
+  from live
+  union all
+  select wallet.user_id, 'free', credits.month_start(wallet.created_at), true, wallet.created_at, null, true
+  from credits.wallet
+  where wallet.user_id = any (p_user_ids)
+    and not exists (select from live where live.user_id = wallet.user_id)
+$$;
+
+-- Label of the period of a user's plan that contains an instant: by the subscription's anchor when the plan is
+-- subscribed, else by the calendar month.
+create or replace function credits.current_period(p_user_id text, p_plan_id text, p_at timestamptz)
+returns text
+language sql
+stable
+as $$
+  select credits.period_label(coalesce(
+    (
+      select credits.period_start(subscription.anchor, credits.period_index(subscription.anchor, p_at))
+      from credits.subscription
+      where subscription.user_id = p_user_id
+        and subscription.plan_id = p_plan_id
+        and subscription.plan_id <> 'free'
+        and subscription.anchor <= p_at
+      order by subscription.status in ('active', 'trialing', 'past_due') desc, subscription.anchor desc
+      limit 1
+    ),
+    p_at
+  ))
+$$;

@@ -1,0 +1,57 @@
+-- The clock of an operation, read once all its wallets are locked (rule 2): the test clock when there is one.
+-- A wallet's T is the later of this and the wallet's previous T.
+create or replace function credits.clock(p_now timestamptz)
+returns timestamptz
+language sql
+volatile
+as $$
+  select date_trunc('milliseconds', coalesce(p_now, clock_timestamp()))
+$$;
+
+-- Creates the wallets that do not exist yet, in the one lock order, and returns whose they were.
+create or replace function credits.open_wallets(p_user_ids text[], p_now timestamptz)
+returns text[]
+language sql
+volatile
+as $$
+  with opened as (
+    insert into credits.wallet (user_id, last_at, created_at)
+    select missing.user_id, credits.clock(p_now), credits.clock(p_now)
+    from (
+      select distinct asked.user_id collate "C" as user_id
+      from unnest(p_user_ids) as asked (user_id)
+      where not exists (select from credits.wallet where wallet.user_id = asked.user_id collate "C")
+      order by 1
+    ) as missing
+    on conflict (user_id) do nothing
+    returning user_id
+  )
+  select coalesce(array_agg(opened.user_id), '{}') from opened
+$$;
+
+-- Takes back those of the opened wallets into which nothing was granted: a refused grant creates no wallet (rule 9).
+create or replace function credits.close_unused_wallets(p_user_ids text[])
+returns void
+language sql
+volatile
+as $$
+  delete from credits.wallet
+  where user_id = any (p_user_ids)
+    and sequence = 0
+$$;
+
+-- Freezes or unfreezes a wallet. Locks: the wallet. Codes: USER_BALANCE_NOT_FOUND.
+create or replace function credits.set_wallet_status(p_user_id text, p_status text)
+returns jsonb
+language plpgsql
+as $$
+begin
+  update credits.wallet
+  set status = p_status
+  where user_id = p_user_id;
+  if not found then
+    return jsonb_build_object('code', 'USER_BALANCE_NOT_FOUND');
+  end if;
+  return '{}';
+end;
+$$;

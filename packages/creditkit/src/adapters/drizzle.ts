@@ -1,0 +1,148 @@
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  check,
+  foreignKey,
+  index,
+  jsonb,
+  pgSchema,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { connectionOf, type Database } from "../core/database.ts";
+
+/** The part of a Drizzle database that is used: node-postgres and PGlite drivers have it. */
+export interface DrizzleShape {
+  execute(query: { getSQL(): never }): PromiseLike<{ rows: unknown[] }>;
+  transaction<Result>(
+    work: (transaction: object) => Promise<Result>,
+    config?: { isolationLevel?: "read committed" },
+  ): Promise<Result>;
+  /** Only a transaction can be rolled back. */
+  rollback?: () => never;
+}
+
+/**
+ * A database over a Drizzle database or transaction of the node-postgres or PGlite driver. Over a transaction, the
+ * host has begun it and ends it.
+ */
+export function fromDrizzle(drizzle: DrizzleShape): Database {
+  const connection = connectionOf(drizzle);
+  if (typeof drizzle.rollback === "function") {
+    return { ...connection, inTransaction: true, transaction: (work) => work(connection) };
+  }
+  return {
+    ...connection,
+    inTransaction: false,
+    transaction: <Result>(work: (connection: ReturnType<typeof connectionOf>) => Promise<Result>) =>
+      drizzle.transaction((transaction: object) => work(connectionOf(transaction)), {
+        isolationLevel: "read committed",
+      }),
+  };
+}
+
+/** The schema that the ledger lives in. The tables below are for reading: only the ledger's functions write them. */
+export const creditsSchema = pgSchema("credits");
+
+const instant = (name: string) => timestamp(name, { withTimezone: true });
+// Amounts are at most 2^53 − 1 units, so that a number holds them exactly.
+const units = (name: string) => bigint(name, { mode: "number" });
+
+export const wallet = creditsSchema.table("wallet", {
+  userId: text("user_id").primaryKey(),
+  sequence: units("sequence").notNull().default(0),
+  balance: units("balance").notNull().default(0),
+  status: text("status", { enum: ["active", "frozen"] })
+    .notNull()
+    .default("active"),
+  lastAt: instant("last_at").notNull(),
+  createdAt: instant("created_at").notNull(),
+});
+
+export const batch = creditsSchema.table(
+  "batch",
+  {
+    userId: text("user_id").notNull(),
+    id: uuid("id").notNull(),
+    sequence: units("sequence").notNull(),
+    priority: smallint("priority").notNull(),
+    amount: units("amount").notNull(),
+    remaining: units("remaining").notNull(),
+    consumed: units("consumed").notNull().default(0),
+    expired: units("expired").notNull().default(0),
+    grantedAt: instant("granted_at").notNull(),
+    expiresAt: instant("expires_at"),
+    isOpen: boolean("is_open").notNull().generatedAlwaysAs(sql`(remaining > 0)`),
+  },
+  (table) => [
+    primaryKey({ columns: [table.userId, table.id] }),
+    foreignKey({ columns: [table.userId], foreignColumns: [wallet.userId] }),
+    check("batch_books", sql`amount = remaining + consumed + expired`),
+    index("batch_open").on(table.userId).where(sql`is_open`),
+    index("batch_expiring")
+      .on(table.expiresAt, table.userId, table.id)
+      .where(sql`is_open and expires_at is not null`),
+  ],
+);
+
+export const transaction = creditsSchema.table(
+  "transaction",
+  {
+    userId: text("user_id").notNull(),
+    sequence: units("sequence").notNull(),
+    id: uuid("id").notNull(),
+    type: text("type").notNull(),
+    amount: units("amount").notNull(),
+    amountAsked: units("amount_asked"),
+    debitAccount: text("debit_account").notNull(),
+    creditAccount: text("credit_account").notNull(),
+    batchIds: uuid("batch_ids").array().notNull(),
+    batchAmounts: units("batch_amounts").array().notNull(),
+    batchRemainders: units("batch_remainders").array().notNull(),
+    availableAfter: units("available_after").notNull(),
+    key: text("key"),
+    sourcePlan: text("source_plan"),
+    period: text("period"),
+    packageId: text("package_id"),
+    purchaseId: text("purchase_id"),
+    description: text("description"),
+    metadata: jsonb("metadata").$type<Record<string, unknown>>(),
+    createdAt: instant("created_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.userId, table.sequence] }),
+    unique("transaction_id").on(table.userId, table.id),
+    uniqueIndex("transaction_key").on(table.userId, table.key).where(sql`key is not null`),
+  ],
+);
+
+export const purchase = creditsSchema.table("purchase", {
+  purchaseId: text("purchase_id").primaryKey(),
+  userId: text("user_id").notNull(),
+  type: text("type").notNull(),
+  priceId: text("price_id"),
+  createdAt: instant("created_at").notNull(),
+});
+
+export const subscription = creditsSchema.table(
+  "subscription",
+  {
+    userId: text("user_id").notNull(),
+    subscriptionId: text("subscription_id").notNull(),
+    planId: text("plan_id").notNull(),
+    status: text("status").notNull(),
+    anchor: instant("anchor").notNull(),
+    billingInterval: text("billing_interval", { enum: ["month", "year"] }).notNull(),
+    currentPeriodEnd: instant("current_period_end").notNull(),
+    entitledFrom: instant("entitled_from").notNull(),
+    createdAt: instant("created_at").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.subscriptionId] })],
+);

@@ -1,0 +1,140 @@
+import { type AuditResult, audit } from "./audit.ts";
+import { type CreditsConfig, type ResolvedConfig, resolveConfig } from "./config.ts";
+import {
+  type ConsumeForServiceParams,
+  type ConsumeForServiceResult,
+  type ConsumeParams,
+  type ConsumeResult,
+  consume,
+  consumeForService,
+} from "./consume.ts";
+import { type Database, type HostTransaction, hostTransaction, isDatabase } from "./database.ts";
+import { type Clock, Engine } from "./engine.ts";
+import { invalidArgument } from "./errors.ts";
+import { type ExpireResult, processExpired } from "./expire.ts";
+import {
+  type GrantParams,
+  type GrantPurchasedParams,
+  type GrantResult,
+  type GrantSubscriptionParams,
+  grant,
+  grantPurchased,
+  grantRegistrationBonus,
+  grantSubscription,
+} from "./grant.ts";
+import { type MigrateResult, migrate } from "./migrate.ts";
+import { type DailyGrantResult, processDailyGrant } from "./monthly-grant.ts";
+import { type SubscriptionParams, upsertSubscription } from "./subscription.ts";
+import { type GetTransactionsParams, getTransactions, type TransactionPage } from "./transaction.ts";
+import {
+  type CreditsInfo,
+  freeze,
+  getInfo,
+  getWallet,
+  type UserParams,
+  unfreeze,
+  type WalletDetails,
+} from "./wallet.ts";
+
+export interface CreditsOptions {
+  /** From `creditkit/pg`, `creditkit/pglite` or `creditkit/drizzle`. */
+  database: Database;
+  config: CreditsConfig;
+  /** For tests: the instant to take for now. Omitted, the database's clock decides. */
+  clock?: Clock;
+}
+
+/** The operations on the books. */
+export interface CreditsOperations {
+  /** {@link grant} */
+  grant(params: GrantParams): Promise<GrantResult>;
+  /** {@link grantRegistrationBonus} */
+  grantRegistrationBonus(userId: string): Promise<GrantResult>;
+  /** {@link grantSubscription} */
+  grantSubscription(params: GrantSubscriptionParams): Promise<GrantResult>;
+  /** {@link grantPurchased} */
+  grantPurchased(params: GrantPurchasedParams): Promise<GrantResult>;
+  /** {@link consume} */
+  consume(params: ConsumeParams): Promise<ConsumeResult>;
+  /** {@link consumeForService} */
+  consumeForService(params: ConsumeForServiceParams): Promise<ConsumeForServiceResult>;
+  /** {@link getInfo} */
+  getInfo(params: UserParams): Promise<CreditsInfo>;
+  /** {@link getTransactions} */
+  getTransactions(params: GetTransactionsParams): Promise<TransactionPage>;
+  /** {@link getWallet} */
+  getWallet(params: UserParams): Promise<WalletDetails | null>;
+  /** {@link upsertSubscription} */
+  upsertSubscription(params: SubscriptionParams): Promise<void>;
+  /** {@link freeze} */
+  freeze(params: UserParams): Promise<void>;
+  /** {@link unfreeze} */
+  unfreeze(params: UserParams): Promise<void>;
+  /** {@link audit} */
+  audit(): Promise<AuditResult>;
+}
+
+export interface Credits extends CreditsOperations {
+  /** The checked configuration. */
+  readonly config: ResolvedConfig;
+  /** {@link migrate}: idempotent, safe when several processes start at once. */
+  migrate(): Promise<MigrateResult>;
+  /** {@link processDailyGrant} */
+  processDailyGrant(): Promise<DailyGrantResult>;
+  /** {@link processExpired} */
+  processExpired(): Promise<ExpireResult>;
+  /**
+   * The operations inside the host's own transaction: they commit or roll back with the host's rows. Takes a
+   * transaction of pg (a client after `begin`), PGlite or Drizzle. A refusal (`CreditsError`) leaves the transaction
+   * usable; a database error ends it and is thrown as it came, for the host to retry the whole. The jobs commit page
+   * by page and are not part of it.
+   */
+  using(transaction: HostTransaction): CreditsOperations;
+}
+
+/**
+ * The credits system of one database. Opens nothing and reads no environment.
+ * @throws `INVALID_CONFIG` with every problem of the configuration.
+ * @example
+ * const credits = createCredits({ database: fromPool(pool), config: { consumption: { chat: 2 } } });
+ * await credits.migrate();
+ * await credits.grant({ userId: "ada", amount: 100, type: "purchase", validityDays: 90 });
+ * const { newBalance } = await credits.consumeForService({ userId: "ada", service: "chat" });
+ */
+export function createCredits({ database, config, clock }: CreditsOptions): Credits {
+  if (!isDatabase(database))
+    throw invalidArgument("database", "fromPool(…), fromPglite(…) or fromDrizzle(…)");
+  if (clock !== undefined && typeof clock !== "function")
+    throw invalidArgument("clock", "a function that returns a Date");
+  const engine = new Engine(database, resolveConfig(config), clock);
+  return {
+    ...operations(engine),
+    config: engine.config,
+    migrate: async () => {
+      const result = await migrate(database, engine.config);
+      engine.installed();
+      return result;
+    },
+    processDailyGrant: () => processDailyGrant(engine),
+    processExpired: () => processExpired(engine),
+    using: (transaction) => operations(engine.on(hostTransaction(transaction))),
+  };
+}
+
+function operations(engine: Engine): CreditsOperations {
+  return {
+    grant: (params) => grant(engine, params),
+    grantRegistrationBonus: (userId) => grantRegistrationBonus(engine, userId),
+    grantSubscription: (params) => grantSubscription(engine, params),
+    grantPurchased: (params) => grantPurchased(engine, params),
+    consume: (params) => consume(engine, params),
+    consumeForService: (params) => consumeForService(engine, params),
+    getInfo: (params) => getInfo(engine, params),
+    getTransactions: (params) => getTransactions(engine, params),
+    getWallet: (params) => getWallet(engine, params),
+    upsertSubscription: (params) => upsertSubscription(engine, params),
+    freeze: (params) => freeze(engine, params),
+    unfreeze: (params) => unfreeze(engine, params),
+    audit: () => audit(engine),
+  };
+}

@@ -1,0 +1,157 @@
+import { type AmountRange, amountMaxDefault, creditsOf, parseAmount } from "./amount.ts";
+import type { ResolvedConfig } from "./config.ts";
+import { type Connection, type Database, failureKind } from "./database.ts";
+import { CreditsError, invalidArgument } from "./errors.ts";
+
+/** Attempts after the first one that a statement gets when the database, not the request, is why it failed (rule 29). */
+export const retriesMax = 5;
+/** Wait before the first retry of a conflict and of a lost connection, in milliseconds; it doubles each time. */
+const conflictWaitMs = 5;
+const connectionWaitMs = 100;
+
+/** A clock for tests: the instant that the ledger takes for now. */
+export type Clock = () => Date;
+
+/** A function of the schema `credits` and its arguments; `attempt` is 0 the first time. */
+export type Arguments = readonly unknown[] | ((attempt: number) => readonly unknown[]);
+
+/** What every operation shares: the configuration, and the one way to the database. */
+export class Engine {
+  private installation: Promise<void> | undefined;
+  /** Set once the database's default isolation turned out to be stricter than READ COMMITTED. */
+  private readCommitted = false;
+
+  constructor(
+    readonly database: Database,
+    readonly config: ResolvedConfig,
+    private readonly clock: Clock | undefined,
+  ) {}
+
+  /** The same engine on a host's transaction. */
+  on(database: Database): Engine {
+    const engine = new Engine(database, this.config, this.clock);
+    engine.installation = this.installation;
+    return engine;
+  }
+
+  get amountRange(): AmountRange {
+    return {
+      decimals: this.config.decimals,
+      amountMax: this.config.limitations.amountMax ?? amountMaxDefault,
+    };
+  }
+
+  /** Reads an amount of credits as units. */
+  units(value: unknown): number {
+    return parseAmount(value, this.amountRange);
+  }
+
+  /** Units of a configured amount: it was checked with the configuration. */
+  configuredUnits(credits: number): number {
+    return Math.round(credits * 10 ** this.config.decimals);
+  }
+
+  credits(units: number): number {
+    return creditsOf(units, this.config.decimals);
+  }
+
+  /** @throws `CREDITS_DISABLED`: the first check of every grant and spend (rule 9). */
+  requireEnabled(): void {
+    if (!this.config.enabled) throw new CreditsError("CREDITS_DISABLED", "Credits are disabled");
+  }
+
+  /** The test clock's instant for the database, or null: the database reads its own (rule 2). */
+  now(): string | null {
+    if (this.clock === undefined) return null;
+    const now = this.clock();
+    if (!(now instanceof Date) || Number.isNaN(now.getTime()))
+      throw invalidArgument("clock", "a function that returns a Date");
+    return now.toISOString();
+  }
+
+  /**
+   * Calls one function of the schema in one statement and returns its answer. Retries conflicts and lost connections;
+   * what is retried must act once under its key or id.
+   * @throws `DATABASE_UNAVAILABLE` when it stays unreachable, or was never migrated.
+   */
+  async call<Answer>(statement: string, parameters: Arguments): Promise<Answer> {
+    await this.checkInstallation();
+    return this.run<Answer>(statement, parameters);
+  }
+
+  /** Called by `migrate`: this database has been checked. */
+  installed(): void {
+    this.installation = Promise.resolve();
+  }
+
+  private async run<Answer>(statement: string, parameters: Arguments): Promise<Answer> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const values = typeof parameters === "function" ? parameters(attempt) : parameters;
+        const rows = await this.query(statement, values);
+        return JSON.parse(String(rows[0]?.answer ?? "null"));
+      } catch (error) {
+        const kind = failureKind(error);
+        if (this.database.inTransaction || kind === "other") throw error;
+        if (kind === "not_migrated") {
+          throw new CreditsError(
+            "DATABASE_UNAVAILABLE",
+            "The database has no current credits schema: run credits.migrate() or `creditkit migrate` first",
+            {},
+            { cause: error },
+          );
+        }
+        if (kind === "serialization") this.readCommitted = true;
+        if (attempt >= retriesMax) {
+          throw new CreditsError(
+            "DATABASE_UNAVAILABLE",
+            `The database did not answer after ${attempt + 1} attempts`,
+            {},
+            { cause: error },
+          );
+        }
+        await wait((kind === "serialization" ? conflictWaitMs : connectionWaitMs) * 2 ** attempt);
+      }
+    }
+  }
+
+  /**
+   * One statement in one round trip. Where the default isolation is REPEATABLE READ or SERIALIZABLE, a wallet that
+   * many spend at once would make each lose most attempts; there, from the first conflict on, an explicit
+   * READ COMMITTED transaction waits its turn instead. The locks are what makes either exact.
+   */
+  private query(statement: string, values: readonly unknown[]) {
+    const ask = (connection: Connection) => connection.query(statement, values);
+    return this.readCommitted && !this.database.inTransaction
+      ? this.database.transaction(ask)
+      : ask(this.database);
+  }
+
+  /** Once per engine that did not migrate: amounts mean something else under other decimals (rule 10). */
+  private async checkInstallation(): Promise<void> {
+    this.installation ??= this.run<number>(
+      "select decimals::text as answer from credits.installation",
+      [],
+    ).then((decimals) => requireDecimals(this.config.decimals, decimals));
+    try {
+      await this.installation;
+    } catch (error) {
+      this.installation = undefined;
+      throw error;
+    }
+  }
+}
+
+/** @throws `INVALID_CONFIG` when the configuration counts in other units than the database. */
+export function requireDecimals(configured: number, installed: number | null): void {
+  if (configured === installed) return;
+  const message = `expected ${installed}, which the first migration of this database fixed`;
+  throw new CreditsError("INVALID_CONFIG", `Invalid credits configuration:\n  decimals: ${message}`, {
+    problems: [{ path: "decimals", message }],
+  });
+}
+
+function wait(milliseconds: number): Promise<void> {
+  // Jittered: those who collided must not come back together.
+  return new Promise((resolve) => setTimeout(resolve, milliseconds * (0.5 + Math.random())));
+}

@@ -1,0 +1,34 @@
+import { CreditsError } from "./errors.ts";
+
+/** Who failed in a job, and why. */
+export type Failures = Map<string, unknown>;
+
+/**
+ * Does work for many users in one statement; when that fails, for each alone, so that one user's failure is only theirs.
+ * @throws `DATABASE_UNAVAILABLE` at once: going on with the next user is pointless.
+ */
+export async function forUsers<Answer>(
+  userIds: readonly string[],
+  failures: Failures,
+  work: (userIds: readonly string[]) => Promise<Answer[]>,
+): Promise<Answer[]> {
+  try {
+    return await work(userIds);
+  } catch (error) {
+    if (CreditsError.is(error) && error.code === "DATABASE_UNAVAILABLE") throw error;
+    const [userId] = userIds;
+    if (userId !== undefined && userIds.length === 1) failures.set(userId, error);
+    if (userIds.length <= 1) return [];
+    const answers: Answer[] = [];
+    for (const single of userIds) answers.push(...(await forUsers([single], failures, work)));
+    return answers;
+  }
+}
+
+/** The message of an error's first cause: a driver's wrapper repeats the statement and its values. */
+export function causeMessage(error: unknown): string {
+  let cause = error;
+  for (let depth = 0; depth < 5 && cause instanceof Error && cause.cause !== undefined; depth++)
+    cause = cause.cause;
+  return cause instanceof Error ? cause.message : "Unknown error";
+}

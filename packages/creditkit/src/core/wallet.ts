@@ -1,0 +1,137 @@
+import { parseId, parseParameters } from "./argument.ts";
+import type { Engine } from "./engine.ts";
+import { planTable } from "./monthly-grant.ts";
+import { isRefusal, type Refusal, refusalError } from "./transaction.ts";
+
+export interface UserParams {
+  userId: string;
+}
+
+export interface CreditsInfo {
+  /** What can be spent now: valid batches only, never below 0. */
+  availableCredits: number;
+  /** The first valid batch in drain order that expires. */
+  nextExpiringBatch: { amount: number; expiresAt: Date } | null;
+  /** The next period of the user's plan. `planName` is the plan's id. */
+  nextGrantInfo: { amount: number; grantDate: Date; planName: string } | null;
+}
+
+/**
+ * What one user has now; zeros for an unknown user.
+ * @throws `INVALID_ARGUMENT` for a bad user id.
+ */
+export async function getInfo(engine: Engine, params: UserParams): Promise<CreditsInfo> {
+  const userId = parseId("userId", parseParameters(params).userId);
+  if (!engine.config.enabled) return { availableCredits: 0, nextExpiringBatch: null, nextGrantInfo: null };
+  const info = await engine.call<InfoAnswer>(
+    "select credits.get_info($1::text, $2::text::jsonb, $3::text::timestamptz)::text as answer",
+    () => [userId, planTable(engine), engine.now()],
+  );
+  return {
+    availableCredits: engine.credits(info.available),
+    nextExpiringBatch: info.expiring && {
+      amount: engine.credits(info.expiring.amount),
+      expiresAt: new Date(info.expiring.expires_at),
+    },
+    nextGrantInfo: info.next_grant && {
+      amount: engine.credits(info.next_grant.amount),
+      grantDate: new Date(info.next_grant.at),
+      planName: info.next_grant.plan,
+    },
+  };
+}
+
+interface InfoAnswer {
+  available: number;
+  expiring: { amount: number; expires_at: number } | null;
+  next_grant: { amount: number; at: number; plan: string } | null;
+}
+
+/** One wallet as an operator sees it. Amounts in credits. */
+export interface WalletDetails {
+  userId: string;
+  status: "active" | "frozen";
+  /** Number of transactions, all time. */
+  transactionCount: number;
+  createdAt: Date;
+  /** What still holds credits, in drain order; expired ones until the expire job books them. */
+  batches: Array<{
+    id: string;
+    priority: number;
+    amount: number;
+    remaining: number;
+    grantedAt: Date;
+    expiresAt: Date | null;
+    expired: boolean;
+  }>;
+}
+
+/**
+ * One wallet with its batches, or null when the user never had a grant.
+ * @throws `INVALID_ARGUMENT` for a bad user id.
+ */
+export async function getWallet(engine: Engine, params: UserParams): Promise<WalletDetails | null> {
+  const userId = parseId("userId", parseParameters(params).userId);
+  const wallet = await engine.call<WalletAnswer | null>(
+    "select credits.get_wallet($1::text, $2::text::timestamptz)::text as answer",
+    () => [userId, engine.now()],
+  );
+  return (
+    wallet && {
+      userId: wallet.user_id,
+      status: wallet.status,
+      transactionCount: wallet.sequence,
+      createdAt: new Date(wallet.created_at),
+      batches: wallet.batches.map((batch) => ({
+        id: batch.id,
+        priority: batch.priority,
+        amount: engine.credits(batch.amount),
+        remaining: engine.credits(batch.remaining),
+        grantedAt: new Date(batch.granted_at),
+        expiresAt: batch.expires_at === null ? null : new Date(batch.expires_at),
+        expired: batch.expired,
+      })),
+    }
+  );
+}
+
+interface WalletAnswer {
+  user_id: string;
+  status: "active" | "frozen";
+  sequence: number;
+  created_at: number;
+  batches: {
+    id: string;
+    priority: number;
+    amount: number;
+    remaining: number;
+    granted_at: number;
+    expires_at: number | null;
+    expired: boolean;
+  }[];
+}
+
+/**
+ * Stops a wallet from spending; grants still arrive. Freezing a frozen wallet changes nothing.
+ * @throws `USER_BALANCE_NOT_FOUND`, `INVALID_ARGUMENT`.
+ */
+export function freeze(engine: Engine, params: UserParams): Promise<void> {
+  return setStatus(engine, params, "frozen");
+}
+
+/**
+ * Lets a frozen wallet spend again.
+ * @throws `USER_BALANCE_NOT_FOUND`, `INVALID_ARGUMENT`.
+ */
+export function unfreeze(engine: Engine, params: UserParams): Promise<void> {
+  return setStatus(engine, params, "active");
+}
+
+async function setStatus(engine: Engine, params: UserParams, status: string): Promise<void> {
+  const userId = parseId("userId", parseParameters(params).userId);
+  const answer = await engine.call<Refusal | object>(
+    "select credits.set_wallet_status($1::text, $2::text)::text as answer",
+    [userId, status],
+  );
+  if (isRefusal(answer)) throw refusalError(engine, answer);
+}

@@ -1,0 +1,31 @@
+export type { Metadata } from "./core/argument.ts";
+export type { AuditResult, Violation } from "./core/audit.ts";
+export type { CreditPackage, CreditsConfig, PlanCreditsConfig, ResolvedConfig } from "./core/config.ts";
+export type {
+  ConsumeForServiceParams,
+  ConsumeForServiceResult,
+  ConsumeParams,
+  ConsumeResult,
+  ConsumptionLog,
+} from "./core/consume.ts";
+export { type Credits, type CreditsOperations, type CreditsOptions, createCredits } from "./core/credits.ts";
+export type { Connection, Database, HostTransaction } from "./core/database.ts";
+export type { Clock } from "./core/engine.ts";
+export { type ConfigProblem, CreditsError, CreditsErrorCode, type CreditsErrorFacts } from "./core/errors.ts";
+export type { ExpireResult } from "./core/expire.ts";
+export type {
+  GrantParams,
+  GrantPurchasedParams,
+  GrantResult,
+  GrantSubscriptionParams,
+} from "./core/grant.ts";
+export { type MigrateResult, migrationScript } from "./core/migrate.ts";
+export type { DailyGrantResult, DailyGrantRow } from "./core/monthly-grant.ts";
+export { type SubscriptionParams, SubscriptionStatus } from "./core/subscription.ts";
+export {
+  type CreditTransaction,
+  CreditTransactionType,
+  type GetTransactionsParams,
+  type TransactionPage,
+} from "./core/transaction.ts";
+export type { CreditsInfo, UserParams, WalletDetails } from "./core/wallet.ts";

@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import { PGlite } from "@electric-sql/pglite";
+import pg from "pg";
+import { afterAll, beforeAll, describe, inject } from "vitest";
+import { fromPool } from "../src/adapters/pg.ts";
+import { fromPglite } from "../src/adapters/pglite.ts";
+import { TestClock } from "../src/adapters/testing.ts";
+import { type CreditsConfig, defaultCreditsConfig } from "../src/core/config.ts";
+import { type Credits, createCredits } from "../src/core/credits.ts";
+import type { Database } from "../src/core/database.ts";
+import { databaseUrl, templateDatabase } from "./postgres-server.ts";
+
+/** A database with the schema in it, the sample configuration and a clock that the test moves. */
+export interface Ledger {
+  engine: "PGlite" | "PostgreSQL";
+  credits: Credits;
+  clock: TestClock;
+  database: Database;
+  /** The driver itself: a pg.Pool or a PGlite. */
+  driver: pg.Pool | PGlite;
+  /** Another system with another configuration on the same books and the same clock. */
+  with(config: CreditsConfig): Credits;
+  /** Runs SQL beside the ledger. */
+  sql<Row = Record<string, unknown>>(text: string, parameters?: unknown[]): Promise<Row[]>;
+  close(): Promise<void>;
+}
+
+export const startOfTime = "2026-01-15T10:00:00.000Z";
+
+function ledgerOn(engine: Ledger["engine"], driver: pg.Pool | PGlite, close: () => Promise<void>): Ledger {
+  const database = engine === "PGlite" ? fromPglite(driver as PGlite) : fromPool(driver as pg.Pool);
+  const clock = new TestClock(startOfTime);
+  const open = (config: CreditsConfig) => createCredits({ database, config, clock: clock.now });
+  return {
+    engine,
+    credits: open(defaultCreditsConfig),
+    clock,
+    database,
+    driver,
+    with: open,
+    sql: async <Row>(text: string, parameters: unknown[] = []) =>
+      (await (driver as pg.Pool).query(text, parameters)).rows as Row[],
+    close,
+  };
+}
+
+export async function openPgliteLedger(): Promise<Ledger> {
+  const pglite = await PGlite.create();
+  const ledger = ledgerOn("PGlite", pglite, () => pglite.close());
+  await ledger.credits.migrate();
+  return ledger;
+}
+
+/** A database of its own on the shared server, and the pool on it. */
+export async function openPostgresLedger(options: pg.PoolConfig = {}): Promise<Ledger & { url: string }> {
+  const name = `test_${randomUUID().replaceAll("-", "")}`;
+  await onServer(`create database ${name} template ${templateDatabase}`);
+  const url = databaseUrl(inject("postgresUrl"), name);
+  const pool = new pg.Pool({ connectionString: url, max: 20, ...options });
+  const ledger = ledgerOn("PostgreSQL", pool, async () => {
+    await pool.end();
+    await onServer(`drop database ${name} with (force)`);
+  });
+  return { ...ledger, url };
+}
+
+/** Runs one statement on the server's maintenance database. */
+export async function onServer(text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: inject("postgresUrl") });
+  await client.connect();
+  await client.query(text);
+  await client.end();
+}
+
+/** The same sentences about both engines; each test takes a fresh user of one shared ledger. */
+export function describeLedger(name: string, tests: (ledger: () => Ledger) => void): void {
+  describe.each([
+    ["PGlite", openPgliteLedger],
+    ["PostgreSQL", openPostgresLedger],
+  ] as const)(`${name} on %s`, (_engine, open) => {
+    let ledger: Ledger | undefined;
+    beforeAll(async () => {
+      ledger = await open();
+    });
+    afterAll(async () => {
+      await ledger?.close();
+    });
+    tests(() => {
+      if (ledger === undefined) throw new Error("The ledger is not open");
+      return ledger;
+    });
+  });
+}
+
+/** A user nobody else in the file uses. */
+export function newUser(): string {
+  return `user-${randomUUID()}`;
+}
+
+/** Everything the books say, as text: equal before and after what must change nothing. */
+export async function snapshot(ledger: Ledger): Promise<string> {
+  const tables = ["wallet", "batch", "transaction", "purchase", "subscription", "installation", "migration"];
+  const parts = await Promise.all(
+    tables.map((table) =>
+      ledger.sql<{ rows: string }>(
+        `select coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)::text), '[]')::text as rows from credits.${table} as t`,
+      ),
+    ),
+  );
+  return parts.map(([part]) => part?.rows).join("\n");
+}
+
+/** The code, field and message of a refusal. */
+export async function refusal(
+  work: Promise<unknown>,
+): Promise<{ code: string; field?: string; message: string }> {
+  try {
+    await work;
+  } catch (error) {
+    const { code, field, message } = error as { code: string; field?: string; message: string };
+    return { code, message, ...(field === undefined ? {} : { field }) };
+  }
+  throw new Error("It was not refused");
+}
