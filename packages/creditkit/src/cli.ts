@@ -1,1 +1,223 @@
-export {};
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import { type CreditsConfig, resolveConfig } from "./core/config.ts";
+import { type Credits, createCredits } from "./core/credits.ts";
+import type { Database } from "./core/database.ts";
+import { CreditsError } from "./core/errors.ts";
+import { causeMessage } from "./core/job.ts";
+import { migrationScript } from "./core/migrate.ts";
+
+const usage = `creditkit — prepaid credits in your own PostgreSQL
+
+Usage: creditkit <command> [options]
+
+  migrate             bring the schema "credits" to this version
+  migrate --print     print it as plain SQL for an empty database, and connect to nothing
+  audit               check every invariant of the books
+  jobs grant          grant every monthly period that is due
+  jobs expire         book what has expired
+  user <id>           balance, batches and last transactions of one user
+
+Options:
+  --database-url URL  PostgreSQL to use; default: $DATABASE_URL
+  --data DIRECTORY    embedded database to use instead
+  --config FILE       module or JSON with the configuration (default export, or creditsConfig);
+                      default: creditkit.config.mjs, .js or .json here, if there is one
+  --json              print one JSON document
+  --help              print this
+
+Exit codes: 0 done · 1 audit found violations, or a user failed in a job, or no such user
+            2 wrong usage or configuration · 3 database unavailable or in use`;
+
+const ExitCode = { OK: 0, FOUND: 1, USAGE: 2, DATABASE: 3 } as const;
+type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+const options = {
+  "database-url": { type: "string" },
+  data: { type: "string" },
+  config: { type: "string" },
+  print: { type: "boolean" },
+  json: { type: "boolean" },
+  help: { type: "boolean", short: "h" },
+} as const satisfies ParseArgsConfig["options"];
+type Flags = ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>["values"];
+
+/** What a command found: for scripts, for people, and for `$?`. */
+interface Report {
+  json: unknown;
+  text: string;
+  exitCode: ExitCode;
+}
+
+class UsageError extends Error {}
+
+async function main(): Promise<ExitCode> {
+  const { values, positionals } = readArguments();
+  const [command = "help", ...rest] = positionals;
+  if (values.help || command === "help") {
+    console.log(usage);
+    return ExitCode.OK;
+  }
+  const run = commandOf(command, rest);
+  const config = await loadConfig(values.config);
+  if (command === "migrate" && values.print) {
+    console.log(migrationScript(resolveConfig(config)));
+    return ExitCode.OK;
+  }
+  const { database, close } = await openDatabase(values);
+  try {
+    const { json, text, exitCode } = await run(createCredits({ database, config }));
+    console.log(values.json ? JSON.stringify(json, null, 2) : text);
+    return exitCode;
+  } finally {
+    await close();
+  }
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(causeMessage(error));
+  }
+}
+
+function commandOf(command: string, rest: string[]): (credits: Credits) => Promise<Report> {
+  const [first, ...others] = rest;
+  if (others.length > 0) throw new UsageError(`Unexpected argument: ${others[0]}`);
+  if (command === "user" && first !== undefined) return (credits) => reportUser(credits, first);
+  const name = first === undefined ? command : `${command} ${first}`;
+  const run = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (run === undefined)
+    throw new UsageError(command === "user" ? "user: which id?" : `Unknown command: ${name}`);
+  return run;
+}
+
+const commands: Record<string, (credits: Credits) => Promise<Report>> = {
+  migrate: async (credits) => {
+    const result = await credits.migrate();
+    const text =
+      result.applied.length === 0 ? "The database is current." : `Applied ${result.applied.join(", ")}.`;
+    return { json: result, text, exitCode: ExitCode.OK };
+  },
+  audit: async (credits) => {
+    const result = await credits.audit();
+    const lines = result.violations.map(
+      ({ rule, userId, detail }) =>
+        `rule ${rule}${userId === undefined ? "" : `, user ${userId}`}: ${detail}`,
+    );
+    return {
+      json: result,
+      text: result.ok ? "The books are clean." : lines.join("\n"),
+      exitCode: result.ok ? ExitCode.OK : ExitCode.FOUND,
+    };
+  },
+  "jobs grant": async (credits) => {
+    const result = await credits.processDailyGrant();
+    const { processed, successful, skipped, failed } = result;
+    const failures = result.results
+      .filter((row) => !row.success)
+      .map((row) => `user ${row.userId}: ${row.error}`);
+    const counts = `${processed} users: ${successful} granted, ${skipped} with nothing due, ${failed} failed`;
+    return {
+      json: result,
+      text: [counts, ...failures].join("\n"),
+      exitCode: failed === 0 ? ExitCode.OK : ExitCode.FOUND,
+    };
+  },
+  "jobs expire": async (credits) => {
+    const result = await credits.processExpired();
+    const text = `${result.processedBatches} batches of ${result.processedUsers} users: ${result.totalExpiredAmount} credits expired`;
+    return { json: result, text, exitCode: ExitCode.OK };
+  },
+};
+
+async function reportUser(credits: Credits, userId: string): Promise<Report> {
+  const wallet = await credits.getWallet({ userId });
+  if (wallet === null) {
+    return { json: null, text: `User ${userId} never had a grant.`, exitCode: ExitCode.FOUND };
+  }
+  const info = await credits.getInfo({ userId });
+  const { items } = await credits.getTransactions({ userId, pageSize: 20 });
+  const batches = wallet.batches.map(
+    ({ remaining, amount, expiresAt, expired }) =>
+      `  ${remaining} of ${amount}, ${expiresAt === null ? "never expires" : `${expired ? "expired" : "expires"} ${expiresAt.toISOString()}`}`,
+  );
+  const history = items.map(
+    ({ createdAt, type, amount, description }) =>
+      `  ${createdAt.toISOString()}  ${amount > 0 ? "+" : ""}${amount}  ${type}${description === null ? "" : `  ${description}`}`,
+  );
+  return {
+    json: { ...wallet, ...info, transactions: items },
+    text: [
+      `User ${userId} (${wallet.status})`,
+      `Available: ${info.availableCredits}`,
+      "Batches:",
+      ...batches,
+      `Last of ${wallet.transactionCount} transactions:`,
+      ...history,
+    ].join("\n"),
+    exitCode: ExitCode.OK,
+  };
+}
+
+async function loadConfig(path: string | undefined): Promise<CreditsConfig> {
+  const names = ["mjs", "js", "json"].map((extension) => `creditkit.config.${extension}`);
+  const found = path ?? names.find((name) => existsSync(name));
+  if (found === undefined) return {};
+  const file = resolve(found);
+  if (!existsSync(file)) throw new UsageError(`No such file: ${file}`);
+  if (file.endsWith(".json")) return JSON.parse(await readFile(file, "utf8"));
+  try {
+    const module = await import(pathToFileURL(file).href);
+    const config = module.default ?? module.creditsConfig;
+    if (config === undefined) throw new UsageError(`${file} exports neither a default nor creditsConfig`);
+    return config;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
+    throw new UsageError(
+      `This Node cannot read TypeScript: run \`node --import tsx\` with the file of the command, or use Node 22.18`,
+    );
+  }
+}
+
+async function openDatabase(flags: Flags): Promise<{ database: Database; close: () => Promise<void> }> {
+  if (flags.data !== undefined) {
+    const { fromPglite, openPglite } = await import("./adapters/pglite.ts");
+    const pglite = await openPglite(flags.data);
+    return { database: fromPglite(pglite), close: () => pglite.close() };
+  }
+  const url = flags["database-url"] ?? process.env.DATABASE_URL;
+  if (url === undefined || url === "")
+    throw new UsageError("Which database? Set DATABASE_URL, or pass --database-url or --data");
+  const [{ fromPool }, { default: pg }] = await Promise.all([import("./adapters/pg.ts"), import("pg")]);
+  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  return { database: fromPool(pool), close: () => pool.end() };
+}
+
+function explain(error: unknown): ExitCode {
+  if (error instanceof UsageError) {
+    console.error(`${error.message}\n\n${usage}`);
+    return ExitCode.USAGE;
+  }
+  if (CreditsError.is(error)) {
+    console.error(`${error.message}${error.cause === undefined ? "" : ` (${causeMessage(error)})`}`);
+    return error.code === "DATABASE_IN_USE" || error.code === "DATABASE_UNAVAILABLE"
+      ? ExitCode.DATABASE
+      : ExitCode.USAGE;
+  }
+  console.error(causeMessage(error));
+  return ExitCode.FOUND;
+}
+
+main().then(
+  (exitCode) => {
+    process.exitCode = exitCode;
+  },
+  (error: unknown) => {
+    process.exitCode = explain(error);
+  },
+);

@@ -1,0 +1,265 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { AuditResult } from "../src/core/audit.ts";
+import { type Ledger, newUser, openPgliteLedger, openPostgresLedger } from "./ledger.ts";
+
+/** What an attacker with the owner's password, or a bad restore, can do: constraints and triggers off, then SQL. */
+const corruptions: [sentence: string, rule: string, check: string, statements: string[]][] = [
+  [
+    "a changed amount",
+    "25",
+    "allocations",
+    ["update credits.transaction set amount = amount + 1 where user_id = $1 and type = 'consumption'"],
+  ],
+  [
+    "a changed amount with its allocation changed to match",
+    "25",
+    "batch_history",
+    [
+      "update credits.transaction set amount = amount + 1, batch_amounts = array[batch_amounts[1] + 1] where user_id = $1 and sequence = 1",
+    ],
+  ],
+  [
+    "a changed allocation",
+    "25",
+    "batch_history",
+    [
+      "update credits.transaction set batch_ids = array[batch_ids[2], batch_ids[1]] where user_id = $1 and cardinality(batch_ids) = 2",
+    ],
+  ],
+  [
+    "a changed remainder of an allocation",
+    "25",
+    "remainder",
+    [
+      "update credits.transaction set batch_remainders = array[99::bigint] where user_id = $1 and sequence = 3",
+    ],
+  ],
+  [
+    "a missing row in the middle",
+    "5",
+    "sequence",
+    ["delete from credits.transaction where user_id = $1 and sequence = 3"],
+  ],
+  [
+    "a missing newest row",
+    "5",
+    "sequence",
+    [
+      "delete from credits.transaction where user_id = $1 and sequence = (select sequence from credits.wallet where user_id = $1)",
+    ],
+  ],
+  [
+    "a gap in the sequence",
+    "5",
+    "sequence",
+    [
+      "update credits.transaction set sequence = sequence + 10 where user_id = $1 and sequence = (select sequence from credits.wallet where user_id = $1)",
+    ],
+  ],
+  [
+    "a negative remainder",
+    "25",
+    "batch",
+    ["update credits.batch set remaining = -1, consumed = amount + 1 where user_id = $1 and sequence = 1"],
+  ],
+  [
+    "a batch that does not add up",
+    "25",
+    "batch",
+    ["update credits.batch set remaining = remaining + 1 where user_id = $1 and sequence = 2"],
+  ],
+  [
+    "credits moved from consumed back to remaining",
+    "25",
+    "batch_history",
+    [
+      "update credits.batch set remaining = remaining + 1, consumed = consumed - 1 where user_id = $1 and sequence = 1",
+    ],
+  ],
+  [
+    "a batch that no transaction granted",
+    "25",
+    "batch_history",
+    [
+      "insert into credits.batch (user_id, id, sequence, priority, amount, remaining, granted_at) values ($1, gen_random_uuid(), 9, 0, 5, 5, now())",
+    ],
+  ],
+  [
+    "a forged key on a purchase",
+    "13",
+    "key",
+    ["update credits.transaction set key = 'purchase:other' where user_id = $1 and key like 'purchase:%'"],
+  ],
+  [
+    "a removed key",
+    "13",
+    "key",
+    ["update credits.transaction set key = null where user_id = $1 and key like 'purchase:%'"],
+  ],
+  [
+    "a monthly key on a spend",
+    "13",
+    "key",
+    ["update credits.transaction set key = 'monthly:2026-01:pro' where user_id = $1 and sequence = 3"],
+  ],
+  [
+    "a purchase forged with its key",
+    "15",
+    "purchase",
+    [
+      "update credits.transaction set key = 'purchase:forged', purchase_id = 'forged' where user_id = $1 and key like 'purchase:%'",
+    ],
+  ],
+  [
+    "a purchase id given to another user",
+    "15",
+    "purchase",
+    ["update credits.purchase set user_id = 'thief' where user_id = $1"],
+  ],
+  [
+    "a purchase id without its grant",
+    "15",
+    "purchase_without_grant",
+    ["insert into credits.purchase values ('pi-lost', $1, 'purchase', null, now())"],
+  ],
+  [
+    "a drifted balance",
+    "25",
+    "balance",
+    ["update credits.wallet set balance = balance + 1 where user_id = $1"],
+  ],
+  [
+    "a drifted answer",
+    "6",
+    "available",
+    [
+      "update credits.transaction set available_after = available_after + 1 where user_id = $1 and sequence = 3",
+    ],
+  ],
+  [
+    "a wrong account pair",
+    "25",
+    "accounts",
+    [
+      "update credits.transaction set debit_account = 'SYSTEM:adjustment' where user_id = $1 and sequence = 1",
+    ],
+  ],
+  [
+    "a spend booked to another wallet",
+    "25",
+    "accounts",
+    ["update credits.transaction set debit_account = 'WALLET:thief' where user_id = $1 and sequence = 3"],
+  ],
+  [
+    "a spend dated before the grant",
+    "2",
+    "time_order",
+    [
+      "update credits.transaction set created_at = created_at - interval '1 day' where user_id = $1 and sequence = 3",
+    ],
+  ],
+  [
+    "a spend from an expired batch",
+    "3",
+    "validity",
+    [
+      "update credits.batch set expires_at = granted_at + interval '1 millisecond' where user_id = $1 and sequence = 2",
+    ],
+  ],
+  [
+    "a spend that skipped a batch",
+    "4",
+    "drain_order",
+    ["update credits.batch set priority = -5 where user_id = $1 and sequence = 2"],
+  ],
+  [
+    "history of a wallet that is gone",
+    "5",
+    "wallet_missing",
+    ["delete from credits.wallet where user_id = $1"],
+  ],
+  [
+    "a disabled guard of history",
+    "26",
+    "append_only",
+    ["alter table credits.transaction disable trigger transaction_append_only"],
+  ],
+  [
+    "a guard of history that is gone",
+    "26",
+    "append_only",
+    ["drop trigger transaction_keep on credits.transaction"],
+  ],
+];
+
+describe.each([
+  ["PGlite", openPgliteLedger],
+  ["PostgreSQL", openPostgresLedger],
+] as const)("audit on %s (rule 27)", (_engine, open) => {
+  let ledger: Ledger;
+  let userId: string;
+
+  beforeAll(async () => {
+    ledger = await open();
+    userId = newUser();
+    const { credits, clock } = ledger;
+    await credits.grantPurchased({ userId, priceId: "price_credits_lite", purchaseId: "pi-audit" });
+    clock.advance(1000);
+    await credits.grant({ userId, amount: 50, type: "adjustment" });
+    clock.advance(1000);
+    await credits.consume({ userId, amount: 100, service: "chat" });
+    clock.advance(1000);
+    await credits.consume({ userId, amount: 25, service: "chat", idempotencyKey: "k" });
+    clock.advance(1000);
+    await credits.grant({ userId, amount: 7, type: "adjustment", validityDays: 1 });
+    clock.advanceDays(2);
+    await credits.grant({ userId, amount: 1, type: "adjustment" });
+    await credits.processExpired();
+    await credits.grantRegistrationBonus(newUser());
+  });
+
+  afterAll(() => ledger.close());
+
+  it("finds clean books clean", async () => {
+    expect(await ledger.credits.audit()).toEqual({ ok: true, violations: [] });
+  });
+
+  it.each(corruptions)("finds %s", async (_sentence, rule, check, statements) => {
+    const { violations } = await auditOfCorrupted(ledger, userId, statements);
+    const found = violations.filter((violation) => violation.detail.startsWith(`${check}:`));
+    expect(found.map((violation) => violation.rule)).toContain(rule);
+    if (rule !== "26")
+      expect(found.some(({ userId: whose }) => whose === userId || whose === "thief")).toBe(true);
+    // The corruption was rolled back: the next one starts from clean books.
+    expect(await ledger.credits.audit()).toEqual({ ok: true, violations: [] });
+  });
+});
+
+/** Corrupts the books with every guard down, audits them, and takes it all back. */
+async function auditOfCorrupted(ledger: Ledger, userId: string, statements: string[]): Promise<AuditResult> {
+  const undo = new Error("undo");
+  let result: AuditResult | undefined;
+  await ledger.database
+    .transaction(async (connection) => {
+      // Like a restore does it: neither triggers nor foreign keys act.
+      await connection.query("set local session_replication_role = replica", []);
+      const checks = await connection.query(
+        `select format('alter table %s drop constraint %I', conrelid::regclass, conname) as statement
+         from pg_constraint
+         where contype = 'c' and connamespace = 'credits'::regnamespace`,
+        [],
+      );
+      for (const { statement } of checks) await connection.query(String(statement), []);
+      for (const statement of statements) {
+        await connection.query(statement, statement.includes("$1") ? [userId] : []);
+      }
+      const transaction = { ...connection, inTransaction: true, transaction: () => Promise.reject(undo) };
+      result = await ledger.credits.using(transaction).audit();
+      throw undo;
+    })
+    .catch((error: unknown) => {
+      if (error !== undo) throw error;
+    });
+  if (result === undefined) throw new Error("The audit did not run");
+  return result;
+}

@@ -1,0 +1,610 @@
+/**
+ * The rules of the ledger again, as plain data and pure functions: slow, obvious, and knowing nothing of SQL.
+ * Numbers in comments are rule numbers. Instants are milliseconds since 1970, amounts are units.
+ */
+
+export interface Plan {
+  enabled: boolean;
+  monthlyGrant: number;
+  validityDays: number;
+}
+
+/** The part of a configuration that decides amounts. */
+export interface Rules {
+  registration: { amount: number; validityDays: number };
+  balanceMax: number;
+  plans: Readonly<Record<string, Plan>>;
+  /** By price. */
+  packages: Readonly<Record<string, { id: string; amount: number; validityDays?: number }>>;
+  /** By service; any other costs 1. */
+  prices: Readonly<Record<string, number>>;
+}
+
+export interface Batch {
+  /** Sequence of the transaction that granted it: its name in the model. */
+  sequence: number;
+  priority: number;
+  amount: number;
+  remaining: number;
+  grantedAt: number;
+  expiresAt: number | null;
+}
+
+export type Allocation = { batch: number; taken: number; remaining: number };
+
+export interface Transaction {
+  sequence: number;
+  type: string;
+  /** Positive; `consumption` and `expiration` show it negated. */
+  amount: number;
+  at: number;
+  description: string | null;
+  sourcePlan: string | null;
+  period: string | null;
+  /** When the batch that it granted expires. */
+  expiresAt: number | null;
+  /** What it must never be done again under (13). */
+  names: readonly string[];
+  /** What a repetition must agree with (14). */
+  meaning: Readonly<Record<string, unknown>>;
+  allocations: readonly Allocation[];
+  /** What `newBalance` said. */
+  available: number;
+}
+
+export interface Wallet {
+  frozen: boolean;
+  createdAt: number;
+  lastAt: number;
+  batches: readonly Batch[];
+  transactions: readonly Transaction[];
+}
+
+export interface Subscription {
+  id: string;
+  planId: string;
+  status: string;
+  anchor: number;
+  interval: "month" | "year";
+  paidUntil: number;
+  /** Periods that ended by then are not caught up. */
+  entitledFrom: number;
+}
+
+export interface Account {
+  wallet: Wallet | null;
+  subscriptions: readonly Subscription[];
+}
+
+export interface Books {
+  accounts: Readonly<Record<string, Account>>;
+  /** Who owns a purchase id (15). */
+  purchases: Readonly<Record<string, { userId: string; priceId: string | undefined }>>;
+}
+
+export interface Refusal {
+  code: string;
+  /** `IDEMPOTENCY_CONFLICT`: everything that differs; the ledger names one of these. */
+  fields?: readonly string[];
+  required?: number;
+  available?: number;
+  limit?: number;
+}
+
+/** An operation's outcome: new books, or a refusal that leaves the books as they were (9). */
+export type Step<Answer> = { books: Books; answer: Answer } | { refusal: Refusal };
+export type Posted = { transaction: Transaction; replayed: boolean };
+
+export const emptyBooks: Books = { accounts: {}, purchases: {} };
+export const dayMs = 24 * 60 * 60 * 1000;
+
+export function accountOf(books: Books, userId: string): Account {
+  return books.accounts[userId] ?? { wallet: null, subscriptions: [] };
+}
+
+/** T: the clock, but never before the wallet's previous T (2). */
+export function instant(account: Account, clock: number): number {
+  return Math.max(clock, account.wallet?.lastAt ?? clock);
+}
+
+// ---- Balance ----
+
+export function isValid(batch: Batch, at: number): boolean {
+  return batch.grantedAt <= at && (batch.expiresAt === null || at < batch.expiresAt);
+}
+
+/** Drain order (4). */
+export function drainOrder(one: Batch, other: Batch): number {
+  return (
+    one.priority - other.priority ||
+    (one.expiresAt === other.expiresAt ? 0 : (one.expiresAt ?? Infinity) - (other.expiresAt ?? Infinity)) ||
+    one.grantedAt - other.grantedAt ||
+    one.sequence - other.sequence
+  );
+}
+
+export function available(wallet: Wallet | null, at: number): number {
+  return sum((wallet?.batches ?? []).filter((batch) => isValid(batch, at)).map((batch) => batch.remaining));
+}
+
+/** The first valid batch in drain order that expires and has something left (7). */
+export function nextExpiring(
+  wallet: Wallet | null,
+  at: number,
+): { amount: number; expiresAt: number } | null {
+  for (const batch of [...(wallet?.batches ?? [])].sort(drainOrder)) {
+    const { remaining, expiresAt } = batch;
+    if (remaining > 0 && expiresAt !== null && isValid(batch, at)) return { amount: remaining, expiresAt };
+  }
+  return null;
+}
+
+// ---- Grants ----
+
+export interface GrantRequest {
+  userId: string;
+  type: string;
+  amount: number;
+  validityDays?: number;
+  priority?: number;
+  sourcePlan?: string;
+  grantPeriod?: string;
+  packageId?: string;
+  priceId?: string;
+  purchaseId?: string;
+  idempotencyKey?: string;
+  description?: string;
+  force?: boolean;
+  /** The job's grants expire counted from here; others from T. */
+  periodStart?: number;
+}
+
+/** Everything a grant is known by (13); a key only when nothing else names it. */
+function grantNames(request: GrantRequest): string[] {
+  const { type, purchaseId, sourcePlan, grantPeriod, idempotencyKey } = request;
+  const names: string[] = [];
+  if (type === "registration_bonus") names.push("registration");
+  if (purchaseId !== undefined) names.push(`purchase ${purchaseId}`);
+  if (grantPeriod !== undefined) names.push(`period ${grantPeriod} of ${sourcePlan}`);
+  if (names.length === 0 && idempotencyKey !== undefined) names.push(`key ${idempotencyKey}`);
+  return names;
+}
+
+/** Description and metadata are not meaning; for a bonus and a monthly grant the first amount wins (14). */
+function grantMeaning(request: GrantRequest): Record<string, unknown> {
+  const { type, sourcePlan, grantPeriod } = request;
+  if (type === "registration_bonus") return { type };
+  if (type === "monthly_grant" && grantPeriod !== undefined) return { type, sourcePlan, grantPeriod };
+  const { amount, validityDays, priority = 0, packageId, priceId, purchaseId } = request;
+  return {
+    type,
+    sourcePlan,
+    grantPeriod,
+    amount,
+    validityDays,
+    priority,
+    packageId,
+    priceId,
+    purchaseId,
+  };
+}
+
+function differences(one: Readonly<Record<string, unknown>>, other: Readonly<Record<string, unknown>>) {
+  const fields = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...fields].filter((field) => one[field] !== other[field]);
+}
+
+/** A transaction already done under one of these names: an answer when it meant the same, else a conflict (14). */
+function findReplay(
+  wallet: Wallet | null,
+  names: readonly string[],
+  meaning: Readonly<Record<string, unknown>>,
+): Posted | Refusal | null {
+  const done = (wallet?.transactions ?? []).filter((row) => row.names.some((name) => names.includes(name)));
+  const [first] = done;
+  if (first === undefined) return null;
+  const fields = done.flatMap((row) => differences(row.meaning, meaning));
+  return fields.length > 0 || done.length > 1
+    ? { code: "IDEMPOTENCY_CONFLICT", fields }
+    : { transaction: first, replayed: true };
+}
+
+export function grant(rules: Rules, books: Books, clock: number, request: GrantRequest): Step<Posted> {
+  const { userId, purchaseId, priceId, type, grantPeriod } = request;
+  const account = accountOf(books, userId);
+  const { wallet } = account;
+  const at = instant(account, clock);
+  const names = grantNames(request);
+  const meaning = grantMeaning(request);
+
+  const owner = purchaseId === undefined ? undefined : books.purchases[purchaseId];
+  if (owner !== undefined && owner.userId !== userId) {
+    const fields = owner.priceId === priceId ? ["userId"] : ["userId", "priceId"];
+    return { refusal: { code: "IDEMPOTENCY_CONFLICT", fields } };
+  }
+  const replay = findReplay(wallet, names, meaning);
+  if (replay !== null) return "code" in replay ? { refusal: replay } : { books, answer: replay };
+
+  let amount = request.amount;
+  if (type === "monthly_grant" && grantPeriod !== undefined) {
+    // Only the difference to what the period already received, under whichever plan (18).
+    const received = (wallet?.transactions ?? []).filter(
+      (row) => row.type === "monthly_grant" && row.period === grantPeriod,
+    );
+    amount -= sum(received.map((row) => row.amount));
+    const newest = received.at(-1);
+    if (newest !== undefined && amount <= 0)
+      return { books, answer: { transaction: newest, replayed: true } };
+  }
+  if (type !== "purchase" && request.force !== true) {
+    const room = rules.balanceMax - available(wallet, at);
+    if (room <= 0) {
+      const facts = { limit: rules.balanceMax, available: available(wallet, at) };
+      return { refusal: { code: "BALANCE_LIMIT", ...facts } };
+    }
+    amount = Math.min(amount, room);
+  }
+  const { validityDays } = request;
+  const batch: Batch = {
+    sequence: (wallet?.transactions.length ?? 0) + 1,
+    priority: request.priority ?? 0,
+    amount,
+    remaining: amount,
+    grantedAt: at,
+    expiresAt: validityDays === undefined ? null : (request.periodStart ?? at) + validityDays * dayMs,
+  };
+  const opened = wallet ?? { frozen: false, createdAt: at, lastAt: at, batches: [], transactions: [] };
+  const transaction: Transaction = {
+    sequence: batch.sequence,
+    type,
+    amount,
+    at,
+    description: request.description ?? null,
+    sourcePlan: request.sourcePlan ?? null,
+    period: grantPeriod ?? null,
+    expiresAt: batch.expiresAt,
+    names,
+    meaning,
+    allocations: [{ batch: batch.sequence, taken: amount, remaining: amount }],
+    available: available(opened, at) + amount,
+  };
+  const filled = { ...opened, batches: [...opened.batches, batch] };
+  const next = withWallet(books, userId, post(filled, transaction));
+  const purchases =
+    purchaseId === undefined ? next.purchases : { ...next.purchases, [purchaseId]: { userId, priceId } };
+  return { books: { ...next, purchases }, answer: { transaction, replayed: false } };
+}
+
+export function grantRegistrationBonus(rules: Rules, books: Books, clock: number, userId: string) {
+  return grant(rules, books, clock, { userId, type: "registration_bonus", ...rules.registration });
+}
+
+export function grantPurchased(
+  rules: Rules,
+  books: Books,
+  clock: number,
+  { userId, priceId, purchaseId }: { userId: string; priceId: string; purchaseId: string },
+): Step<Posted> {
+  const sold = rules.packages[priceId];
+  if (sold === undefined) return { refusal: { code: "UNKNOWN_PRICE" } };
+  const { id: packageId, ...content } = sold;
+  return grant(rules, books, clock, { userId, type: "purchase", priceId, purchaseId, packageId, ...content });
+}
+
+export interface GrantSubscriptionRequest {
+  userId: string;
+  amount: number;
+  planId: string;
+  validityDays: number;
+  grantPeriod?: string;
+  purchaseId?: string;
+}
+
+export function grantSubscription(
+  rules: Rules,
+  books: Books,
+  clock: number,
+  { planId, grantPeriod, ...request }: GrantSubscriptionRequest,
+): Step<Posted> {
+  const account = accountOf(books, request.userId);
+  return grant(rules, books, clock, {
+    ...request,
+    type: "monthly_grant",
+    sourcePlan: planId,
+    grantPeriod: grantPeriod ?? currentLabel(account, planId, instant(account, clock)),
+  });
+}
+
+// ---- Spending ----
+
+export interface ConsumeRequest {
+  userId: string;
+  service: string;
+  amount: number;
+  /** False for the configured price: it is not part of what a repetition must agree with. */
+  amountGiven?: boolean;
+  idempotencyKey?: string;
+  description?: string;
+}
+
+/** All or nothing, in drain order (4, 20); the checks in the order of rule 9. */
+export function consume(books: Books, clock: number, request: ConsumeRequest): Step<Posted> {
+  const { userId, service, amount, idempotencyKey } = request;
+  const account = accountOf(books, userId);
+  const { wallet } = account;
+  const at = instant(account, clock);
+  const names = idempotencyKey === undefined ? [] : [`key ${idempotencyKey}`];
+  const meaning = { type: "consumption", service, amount };
+  const replay = findReplay(wallet, names, meaning);
+  if (replay !== null && !("code" in replay)) return { books, answer: replay };
+  if (replay !== null) {
+    const done = wallet?.transactions.find((row) => row.names.some((name) => names.includes(name)));
+    const onlyAmount = replay.fields?.every((field) => field === "amount") ?? false;
+    if (request.amountGiven === false && onlyAmount && done !== undefined)
+      return { books, answer: { transaction: done, replayed: true } };
+    return { refusal: replay };
+  }
+  if (wallet === null) return { refusal: { code: "USER_BALANCE_NOT_FOUND" } };
+  if (wallet.frozen) return { refusal: { code: "WALLET_FROZEN" } };
+  const funds = available(wallet, at);
+  if (funds < amount) {
+    return { refusal: { code: "INSUFFICIENT_CREDITS", required: amount, available: funds } };
+  }
+  const allocations: Allocation[] = [];
+  let wanted = amount;
+  for (const batch of [...wallet.batches].sort(drainOrder)) {
+    const taken = isValid(batch, at) ? Math.min(batch.remaining, wanted) : 0;
+    if (taken > 0) allocations.push({ batch: batch.sequence, taken, remaining: batch.remaining - taken });
+    wanted -= taken;
+  }
+  const transaction: Transaction = {
+    sequence: wallet.transactions.length + 1,
+    type: "consumption",
+    amount,
+    at,
+    description: request.description ?? null,
+    sourcePlan: null,
+    period: null,
+    expiresAt: null,
+    names,
+    meaning,
+    allocations,
+    available: funds - amount,
+  };
+  return {
+    books: withWallet(books, userId, post(drain(wallet, allocations), transaction)),
+    answer: { transaction, replayed: false },
+  };
+}
+
+export function setFrozen(books: Books, userId: string, frozen: boolean): Step<null> {
+  const { wallet } = accountOf(books, userId);
+  if (wallet === null) return { refusal: { code: "USER_BALANCE_NOT_FOUND" } };
+  return { books: withWallet(books, userId, { ...wallet, frozen }), answer: null };
+}
+
+// ---- Expiry ----
+
+/** Books what has expired, one transaction per batch (6); the caller says in which order. */
+export function processExpired(books: Books, clock: number) {
+  const booked: { userId: string; transaction: Transaction }[] = [];
+  let next = books;
+  for (const userId of Object.keys(books.accounts)) {
+    const account = accountOf(books, userId);
+    const at = instant(account, clock);
+    for (const { sequence: batch } of [...(account.wallet?.batches ?? [])].sort(drainOrder)) {
+      const { wallet } = accountOf(next, userId);
+      const expired = wallet?.batches.find((one) => one.sequence === batch);
+      if (wallet === null || expired === undefined || expired.remaining === 0 || isValid(expired, at))
+        continue;
+      const allocations = [{ batch, taken: expired.remaining, remaining: 0 }];
+      const transaction: Transaction = {
+        sequence: wallet.transactions.length + 1,
+        type: "expiration",
+        amount: expired.remaining,
+        at,
+        description: null,
+        sourcePlan: null,
+        period: null,
+        expiresAt: null,
+        names: [],
+        meaning: {},
+        allocations,
+        available: available(wallet, at),
+      };
+      next = withWallet(next, userId, post(drain(wallet, allocations), transaction));
+      booked.push({ userId, transaction });
+    }
+  }
+  return { books: next, booked };
+}
+
+// ---- Periods ----
+
+/** Anchor + k months, clamped to the month's end each time, UTC (16). */
+export function periodStart(anchor: number, index: number): number {
+  const date = new Date(anchor);
+  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth() + index];
+  const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
+  const timeOfDay = anchor - Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate());
+  return Date.UTC(year, month, Math.min(date.getUTCDate(), lastDay)) + timeOfDay;
+}
+
+/** `YYYY-MM` of the period's start (16). */
+export function periodLabel(start: number): string {
+  return new Date(start).toISOString().slice(0, 7);
+}
+
+/** The index of the period that contains an instant; negative before the anchor. */
+export function periodIndex(anchor: number, at: number): number {
+  let index = 0;
+  while (periodStart(anchor, index + 1) <= at) index++;
+  while (periodStart(anchor, index) > at) index--;
+  return index;
+}
+
+/** The first instant of the instant's calendar month: the free plan's anchor (16). */
+export function monthStart(at: number): number {
+  const date = new Date(at);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
+}
+
+// ---- Subscriptions ----
+
+const entitledStatuses = new Set(["active", "trialing", "canceled"]);
+const suspendedStatuses = new Set(["unpaid", "incomplete", "incomplete_expired", "paused"]);
+
+function hasEnded({ status, paidUntil }: Subscription, at: number): boolean {
+  return status === "incomplete_expired" || (status === "canceled" && at >= paidUntil);
+}
+
+function isSuspended(subscription: Subscription, at: number): boolean {
+  return suspendedStatuses.has(subscription.status) || hasEnded(subscription, at);
+}
+
+/** Whether a subscription's state entitles to a period that starts then (17). */
+function entitles({ status, interval, paidUntil }: Subscription, start: number): boolean {
+  if (!entitledStatuses.has(status)) return false;
+  return (status !== "canceled" && interval === "month") || start < paidUntil;
+}
+
+export function upsertSubscription(
+  rules: Rules,
+  books: Books,
+  clock: number,
+  userId: string,
+  given: Omit<Subscription, "entitledFrom">,
+): Step<null> {
+  if (rules.plans[given.planId] === undefined) return { refusal: { code: "UNKNOWN_PLAN" } };
+  const account = accountOf(books, userId);
+  const at = instant(account, clock);
+  const before = account.subscriptions.find((one) => one.id === given.id);
+  const resumed =
+    before !== undefined && isSuspended(before, at) && !isSuspended({ ...before, ...given }, at);
+  const after = { ...given, entitledFrom: resumed ? at : (before?.entitledFrom ?? Number.NEGATIVE_INFINITY) };
+  const others = account.subscriptions.filter((one) => one.id !== given.id);
+  const subscriptions = [...others, after].sort((one, other) => (one.id < other.id ? -1 : 1));
+  return { books: withAccount(books, userId, { ...account, subscriptions }), answer: null };
+}
+
+function currentLabel({ subscriptions }: Account, planId: string, at: number): string {
+  const subscription = subscriptions.find((one) => one.planId === planId && one.anchor <= at);
+  if (subscription === undefined) return periodLabel(at);
+  return periodLabel(periodStart(subscription.anchor, periodIndex(subscription.anchor, at)));
+}
+
+export interface DuePeriod {
+  planId: string;
+  start: number;
+  plan: Plan;
+}
+
+/** Every period that a user is entitled to, whether or not it was granted, whose batch would still be valid (17). */
+export function duePeriods(rules: Rules, account: Account, at: number): DuePeriod[] {
+  const live = account.subscriptions.filter((one) => !hasEnded(one, at));
+  const due: DuePeriod[] = [];
+  const collect = (
+    planId: string,
+    anchor: number,
+    isEntitled: (start: number) => boolean,
+    endsAfter: number,
+  ) => {
+    const plan = rules.plans[planId];
+    if (plan === undefined || !plan.enabled || plan.monthlyGrant === 0) return;
+    for (let index = 0; periodStart(anchor, index) <= at; index++) {
+      const start = periodStart(anchor, index);
+      const isMissedForEver =
+        start + plan.validityDays * dayMs <= at || periodStart(anchor, index + 1) <= endsAfter;
+      if (!isMissedForEver && isEntitled(start)) due.push({ planId, start, plan });
+    }
+  };
+  for (const one of live) collect(one.planId, one.anchor, (start) => entitles(one, start), one.entitledFrom);
+  if (live.length === 0 && account.wallet !== null) {
+    const { createdAt } = account.wallet;
+    collect("free", monthStart(createdAt), () => true, createdAt);
+  }
+  return due.sort((one, other) => one.start - other.start);
+}
+
+/** The next period start strictly after T of an entitled plan; several when they start together. */
+export function nextGrants(rules: Rules, account: Account, at: number) {
+  const live = account.subscriptions.filter((one) => !hasEnded(one, at));
+  const starts = live
+    .map((one) => {
+      const start = periodStart(one.anchor, Math.max(0, periodIndex(one.anchor, at) + 1));
+      return { planId: one.planId, start, isEntitled: entitles(one, start) };
+    })
+    .filter((next) => next.isEntitled);
+  if (live.length === 0 && account.wallet !== null) {
+    starts.push({ planId: "free", start: periodStart(monthStart(at), 1), isEntitled: true });
+  }
+  const granting = starts.filter(({ planId }) => {
+    const plan = rules.plans[planId];
+    return plan?.enabled && plan.monthlyGrant > 0;
+  });
+  const soonest = Math.min(...granting.map(({ start }) => start));
+  return granting.filter(({ start }) => start === soonest);
+}
+
+export interface DailyGrant {
+  books: Books;
+  granted: { userId: string; transaction: Transaction }[];
+  counts: { processed: number; successful: number; skipped: number; failed: number };
+}
+
+/** Grants what is due and was not granted. A full balance is skipped, not failed. */
+export function processDailyGrant(rules: Rules, books: Books, clock: number): DailyGrant {
+  const userIds = Object.keys(books.accounts);
+  const granted: DailyGrant["granted"] = [];
+  let next = books;
+  for (const userId of userIds) {
+    const account = accountOf(books, userId);
+    for (const { planId, start, plan } of duePeriods(rules, account, instant(account, clock))) {
+      const step = grant(rules, next, clock, {
+        userId,
+        type: "monthly_grant",
+        amount: plan.monthlyGrant,
+        validityDays: plan.validityDays,
+        sourcePlan: planId,
+        grantPeriod: periodLabel(start),
+        periodStart: start,
+      });
+      if ("refusal" in step || step.answer.replayed) continue;
+      next = step.books;
+      granted.push({ userId, transaction: step.answer.transaction });
+    }
+  }
+  const successful = new Set(granted.map(({ userId }) => userId)).size;
+  const processed = userIds.length;
+  return {
+    books: next,
+    granted,
+    counts: { processed, successful, skipped: processed - successful, failed: 0 },
+  };
+}
+
+// ---- Writing ----
+
+function post(wallet: Wallet, transaction: Transaction): Wallet {
+  return { ...wallet, lastAt: transaction.at, transactions: [...wallet.transactions, transaction] };
+}
+
+function drain(wallet: Wallet, allocations: readonly Allocation[]): Wallet {
+  const batches = wallet.batches.map((batch) => {
+    const allocation = allocations.find((one) => one.batch === batch.sequence);
+    return allocation === undefined ? batch : { ...batch, remaining: allocation.remaining };
+  });
+  return { ...wallet, batches };
+}
+
+function withWallet(books: Books, userId: string, wallet: Wallet): Books {
+  return withAccount(books, userId, { ...accountOf(books, userId), wallet });
+}
+
+function withAccount(books: Books, userId: string, account: Account): Books {
+  return { ...books, accounts: { ...books.accounts, [userId]: account } };
+}
+
+function sum(amounts: readonly number[]): number {
+  return amounts.reduce((total, amount) => total + amount, 0);
+}

@@ -1,0 +1,69 @@
+// A process of an application: does what it is told on a database, with a pool and an engine of its own.
+import pg from "pg";
+import { fromPool } from "../../src/adapters/pg.ts";
+import { defaultCreditsConfig } from "../../src/core/config.ts";
+import { type Credits, createCredits } from "../../src/core/credits.ts";
+import type { CreditsError } from "../../src/core/errors.ts";
+import type { ExpireResult } from "../../src/core/expire.ts";
+import type { DailyGrantResult } from "../../src/core/monthly-grant.ts";
+
+export interface WorkerOrder {
+  url: string;
+  connections: number;
+  /** Where the test clock stands; omitted: the database's own clock. */
+  now?: string;
+  work:
+    | { name: "spend"; userId: string; times: number }
+    | { name: "daily grant" }
+    | { name: "expire" }
+    | { name: "migrate" };
+}
+
+/** What came of it; of spends, how often each answer was given: `done` or the code of the refusal. */
+export interface WorkerReport {
+  spends?: Record<string, number>;
+  granted?: DailyGrantResult;
+  expired?: ExpireResult;
+  applied?: string[];
+  error?: string;
+}
+
+process.on("message", async ({ url, connections, now, work }: WorkerOrder) => {
+  const pool = new pg.Pool({ connectionString: url, max: connections });
+  const credits = createCredits({
+    database: fromPool(pool),
+    config: defaultCreditsConfig,
+    ...(now === undefined ? {} : { clock: () => new Date(now) }),
+  });
+  const report = await run(credits, work).catch((error: Error): WorkerReport => ({ error: error.message }));
+  await pool.end();
+  process.send?.(report);
+});
+
+async function run(credits: Credits, work: WorkerOrder["work"]): Promise<WorkerReport> {
+  switch (work.name) {
+    case "spend":
+      return { spends: await spend(credits, work.userId, work.times) };
+    case "daily grant":
+      return { granted: await credits.processDailyGrant() };
+    case "expire":
+      return { expired: await credits.processExpired() };
+    case "migrate":
+      return { applied: (await credits.migrate()).applied };
+  }
+}
+
+async function spend(credits: Credits, userId: string, times: number): Promise<Record<string, number>> {
+  const answers: Record<string, number> = {};
+  const one = async () => {
+    const answer = await credits.consume({ userId, amount: 1, service: "chat" }).then(
+      () => "done",
+      (error: CreditsError) => error.code,
+    );
+    answers[answer] = (answers[answer] ?? 0) + 1;
+  };
+  await Promise.all(Array.from({ length: times }, one));
+  return answers;
+}
+
+process.send?.("ready");
