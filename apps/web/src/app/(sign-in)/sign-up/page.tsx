@@ -1,0 +1,23 @@
+import type { Metadata } from "next";
+import Link from "next/link";
+import { creditsConfig, isRegistrationCreditsEnabled } from "@/config/credits";
+import { CredentialsForm } from "../credentials-form";
+
+export const metadata: Metadata = { title: "Create an account" };
+
+export default function SignUpPage() {
+  return (
+    <>
+      <h1 className="text-2xl font-semibold tracking-tight">Create an account</h1>
+      <p className="mt-2 text-sm text-ink-soft">
+        {isRegistrationCreditsEnabled() &&
+          `You start with ${creditsConfig.registration.amount} free credits. `}
+        Have an account?{" "}
+        <Link href="/sign-in" className="rounded font-medium text-accent underline underline-offset-4">
+          Sign in
+        </Link>
+      </p>
+      <CredentialsForm purpose="sign-up" />
+    </>
+  );
+}

@@ -1,0 +1,2 @@
+/** The configured service that the demo chat charges for. */
+export const demoService = "google:chat";

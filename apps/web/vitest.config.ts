@@ -1,0 +1,30 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      // Outside a server bundle this package throws on import; its own empty half is what Next.js resolves to.
+      { find: "server-only", replacement: at("../../node_modules/server-only/empty.js") },
+      { find: /^@\//, replacement: at("./src/") },
+      // The library's sources, so that a change there is tested without a build.
+      { find: /^creditkit$/, replacement: at("../../packages/creditkit/src/index.ts") },
+      { find: /^creditkit\/config$/, replacement: at("../../packages/creditkit/src/core/config.ts") },
+      {
+        find: /^creditkit\/(drizzle|next|pg|pglite|testing)$/,
+        replacement: at("../../packages/creditkit/src/adapters/$1.ts"),
+      },
+    ],
+  },
+  test: {
+    name: "web",
+    pool: "forks",
+    // Files start servers, databases and browsers; side by side they would only slow each other down.
+    fileParallelism: false,
+    globalSetup: at("./test/build.ts"),
+    testTimeout: 60_000,
+    hookTimeout: 180_000,
+  },
+});
