@@ -24,8 +24,8 @@ function filesUnder(folder: string, pattern: RegExp): string[] {
 function importsOf(folder: string): Import[] {
   return filesUnder(folder, /\.tsx?$/).flatMap((path) => {
     const text = readFileSync(path, "utf8");
-    const statement = /^(?:import|export|\} from)[^"\n]*"([^"]+)"|\bimport\("([^"]+)"\)/gm;
-    const targets = [...text.matchAll(statement)].map(([, fixed, dynamic]) => fixed ?? dynamic ?? "");
+    const statement = /^(?:import|export|\}).*?\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm;
+    const targets = [...text.matchAll(statement)].map(([, ...found]) => found.find(Boolean) ?? "");
     return targets.map((target) => ({
       file: relative(folder, path),
       target: target.startsWith(".") ? relative(folder, resolve(dirname(path), target)) : target,
