@@ -100,10 +100,12 @@ async function apply(connection: Connection, name: string, file: SqlFile): Promi
 }
 
 async function fixDecimals(connection: Connection, decimals: number): Promise<void> {
-  await connection.query(
-    "insert into credits.installation (decimals) values ($1::text::smallint) on conflict (only_row) do nothing",
-    [String(decimals)],
+  const [installed] = await connection.query(
+    "select decimals::text as decimals from credits.installation",
+    [],
   );
-  const [row] = await connection.query("select decimals::text as decimals from credits.installation", []);
-  requireDecimals(decimals, Number(row?.decimals));
+  if (installed !== undefined) return requireDecimals(decimals, Number(installed.decimals));
+  await connection.query("insert into credits.installation (decimals) values ($1::text::smallint)", [
+    String(decimals),
+  ]);
 }
