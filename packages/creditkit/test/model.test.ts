@@ -144,6 +144,7 @@ class Step<Input> implements fc.AsyncCommand<Model, Real> {
 const users = ["ada", "bob", "eve"];
 const user = fc.constantFrom(...users);
 const purchaseId = fc.constantFrom("p1", "p2", "p3");
+const packageId = fc.constantFrom("lite", "keep");
 const idempotencyKey = fc.constantFrom("k1", "k2", "k3");
 const amount = fc.constantFrom(5, 40, 120);
 const grantPeriod = fc.constantFrom("2025-12", "2026-01", "2026-02", "2026-03");
@@ -183,7 +184,9 @@ const limitedGrant = {
   force: fc.boolean(),
 };
 const anyType = fc.constantFrom("purchase", "adjustment", "monthly_grant", "registration_bonus");
-const required = { requiredKeys: ["userId", "amount", "type"] } as const;
+const required: { requiredKeys: ("userId" | "amount" | "type")[] } = {
+  requiredKeys: ["userId", "amount", "type"],
+};
 
 const grantInput: fc.Arbitrary<GrantInput> = fc.oneof(
   {
@@ -194,7 +197,7 @@ const grantInput: fc.Arbitrary<GrantInput> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record(
-      { ...limitedGrant, type: anyType, purchaseId, packageId: fc.constant("lite") },
+      { ...limitedGrant, amount: fc.constantFrom(40, 110), type: anyType, purchaseId, packageId },
       required,
     ),
   },

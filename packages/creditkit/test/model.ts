@@ -46,7 +46,7 @@ export interface Transaction {
   /** What it must never be done again under (13). */
   names: readonly string[];
   /** What a repetition must agree with (14). */
-  meaning: Readonly<Record<string, unknown>>;
+  meaning: Meaning;
   allocations: readonly Allocation[];
   /** What `newBalance` said. */
   available: number;
@@ -159,46 +159,50 @@ export interface GrantRequest {
   periodStart?: number;
 }
 
-/** Everything a grant is known by (13); a key only when nothing else names it. */
-function grantNames(request: GrantRequest): string[] {
-  const { type, purchaseId, sourcePlan, grantPeriod, idempotencyKey } = request;
-  const names: string[] = [];
-  if (type === "registration_bonus") names.push("registration");
-  if (purchaseId !== undefined) names.push(`purchase ${purchaseId}`);
-  if (grantPeriod !== undefined) names.push(`period ${grantPeriod} of ${sourcePlan}`);
-  if (names.length === 0 && idempotencyKey !== undefined) names.push(`key ${idempotencyKey}`);
-  return names;
+/** What a grant is known by (13); a key only when nothing else names it. */
+function grantNames({ type, purchaseId, sourcePlan, grantPeriod, idempotencyKey }: GrantRequest): string[] {
+  const purchase = purchaseId === undefined ? [] : [`purchase ${purchaseId}`];
+  const period = grantPeriod === undefined ? [] : [`period ${grantPeriod} of ${sourcePlan}`];
+  if (type === "registration_bonus") return ["registration", ...purchase];
+  if (type === "monthly_grant" && grantPeriod !== undefined) return [...period, ...purchase];
+  if (purchaseId !== undefined || grantPeriod !== undefined)
+    return purchaseId === undefined ? period : purchase;
+  return idempotencyKey === undefined ? [] : [`key ${idempotencyKey}`];
 }
 
-/** Description and metadata are not meaning; for a bonus and a monthly grant the first amount wins (14). */
+/**
+ * What a repetition must agree with (14). Description and metadata are not meaning; for a bonus and a monthly grant
+ * the first amount wins. A purchase's price or package that was not said agrees with any.
+ */
 function grantMeaning(request: GrantRequest): Record<string, unknown> {
   const { type, sourcePlan, grantPeriod } = request;
   if (type === "registration_bonus") return { type };
   if (type === "monthly_grant" && grantPeriod !== undefined) return { type, sourcePlan, grantPeriod };
   const { amount, validityDays, priority = 0, packageId, priceId, purchaseId } = request;
-  return {
-    type,
-    sourcePlan,
-    grantPeriod,
-    amount,
-    validityDays,
-    priority,
-    packageId,
-    priceId,
-    purchaseId,
-  };
+  if (purchaseId !== undefined) return { type, purchaseId, amount, packageId, priceId };
+  if (grantPeriod !== undefined) return { type };
+  return { type, amount, sourcePlan, validityDays, priority, packageId };
 }
 
-function differences(one: Readonly<Record<string, unknown>>, other: Readonly<Record<string, unknown>>) {
-  const fields = new Set([...Object.keys(one), ...Object.keys(other)]);
-  return [...fields].filter((field) => one[field] !== other[field]);
+type Meaning = Readonly<Record<string, unknown>>;
+
+function differences(one: Meaning, other: Meaning): string[] {
+  const isSold = one.purchaseId !== undefined && other.purchaseId !== undefined;
+  const isPriced = one.priceId !== undefined && other.priceId !== undefined;
+  const agrees = (field: string) => {
+    if (one[field] === other[field]) return true;
+    // What the configuration says a price is worth may change in between.
+    if (field === "amount") return isPriced;
+    return isSold && (one[field] === undefined || other[field] === undefined);
+  };
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].filter((field) => !agrees(field));
 }
 
 /** A transaction already done under one of these names: an answer when it meant the same, else a conflict (14). */
 function findReplay(
   wallet: Wallet | null,
   names: readonly string[],
-  meaning: Readonly<Record<string, unknown>>,
+  meaning: Meaning,
 ): Posted | Refusal | null {
   const done = (wallet?.transactions ?? []).filter((row) => row.names.some((name) => names.includes(name)));
   const [first] = done;
@@ -307,11 +311,15 @@ export function grantSubscription(
   { planId, grantPeriod, ...request }: GrantSubscriptionRequest,
 ): Step<Posted> {
   const account = accountOf(books, request.userId);
+  // An invoice sent again means the period it paid, whatever period it is now (13, 30).
+  const paid = account.wallet?.transactions.find(({ names }) =>
+    names.includes(`purchase ${request.purchaseId}`),
+  );
   return grant(rules, books, clock, {
     ...request,
     type: "monthly_grant",
     sourcePlan: planId,
-    grantPeriod: grantPeriod ?? currentLabel(account, planId, instant(account, clock)),
+    grantPeriod: grantPeriod ?? paid?.period ?? currentLabel(account, planId, instant(account, clock)),
   });
 }
 
@@ -385,14 +393,23 @@ export function setFrozen(books: Books, userId: string, frozen: boolean): Step<n
 
 // ---- Expiry ----
 
-/** Books what has expired, one transaction per batch (6); the caller says in which order. */
+/**
+ * Books what has expired, one transaction per batch, what expired first before the rest (6). A wallet whose T is ahead
+ * of the clock waits until the clock has passed an expiry.
+ */
 export function processExpired(books: Books, clock: number) {
   const booked: { userId: string; transaction: Transaction }[] = [];
   let next = books;
   for (const userId of Object.keys(books.accounts)) {
     const account = accountOf(books, userId);
     const at = instant(account, clock);
-    for (const { sequence: batch } of [...(account.wallet?.batches ?? [])].sort(drainOrder)) {
+    const expiryOrder = (one: Batch, other: Batch) =>
+      (one.expiresAt ?? Infinity) - (other.expiresAt ?? Infinity) || drainOrder(one, other);
+    const batches = (account.wallet?.batches ?? [])
+      .filter(({ expiresAt }) => expiresAt !== null)
+      .sort(expiryOrder);
+    if (!batches.some((batch) => batch.remaining > 0 && !isValid(batch, clock))) continue;
+    for (const { sequence: batch } of batches) {
       const { wallet } = accountOf(next, userId);
       const expired = wallet?.batches.find((one) => one.sequence === batch);
       if (wallet === null || expired === undefined || expired.remaining === 0 || isValid(expired, at))
@@ -484,11 +501,16 @@ export function upsertSubscription(
   const after = { ...given, entitledFrom: resumed ? at : (before?.entitledFrom ?? Number.NEGATIVE_INFINITY) };
   const others = account.subscriptions.filter((one) => one.id !== given.id);
   const subscriptions = [...others, after].sort((one, other) => (one.id < other.id ? -1 : 1));
-  return { books: withAccount(books, userId, { ...account, subscriptions }), answer: null };
+  const wallet = account.wallet && { ...account.wallet, lastAt: at };
+  return { books: withAccount(books, userId, { wallet, subscriptions }), answer: null };
 }
 
 function currentLabel({ subscriptions }: Account, planId: string, at: number): string {
-  const subscription = subscriptions.find((one) => one.planId === planId && one.anchor <= at);
+  const isCurrent = ({ status }: Subscription) =>
+    ["active", "trialing", "past_due"].includes(status) ? 1 : 0;
+  const [subscription] = subscriptions
+    .filter((one) => one.planId === planId && one.anchor <= at)
+    .sort((one, other) => isCurrent(other) - isCurrent(one) || other.anchor - one.anchor);
   if (subscription === undefined) return periodLabel(at);
   return periodLabel(periodStart(subscription.anchor, periodIndex(subscription.anchor, at)));
 }
@@ -523,7 +545,8 @@ export function duePeriods(rules: Rules, account: Account, at: number): DuePerio
     const { createdAt } = account.wallet;
     collect("free", monthStart(createdAt), () => true, createdAt);
   }
-  return due.sort((one, other) => one.start - other.start);
+  // The larger plan of a period first: the smaller one then finds nothing left to add (18).
+  return due.sort((one, other) => one.start - other.start || other.plan.monthlyGrant - one.plan.monthlyGrant);
 }
 
 /** The next period start strictly after T of an entitled plan; several when they start together. */
@@ -532,7 +555,8 @@ export function nextGrants(rules: Rules, account: Account, at: number) {
   const starts = live
     .map((one) => {
       const start = periodStart(one.anchor, Math.max(0, periodIndex(one.anchor, at) + 1));
-      return { planId: one.planId, start, isEntitled: entitles(one, start) };
+      // A year that is not canceled renews: what it lacks is only to be paid.
+      return { planId: one.planId, start, isEntitled: entitles({ ...one, interval: "month" }, start) };
     })
     .filter((next) => next.isEntitled);
   if (live.length === 0 && account.wallet !== null) {

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +21,7 @@ export const templateDatabase = "creditkit_template";
 
 export interface PostgresServer {
   url: string;
-  /** Kills every process of the server with SIGKILL; `start` recovers. */
+  /** Kills every process of the server with SIGKILL and waits until they are gone; `start` recovers. */
   kill(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -57,14 +58,57 @@ export async function startPostgres(flags: string[] = []): Promise<PostgresServe
 }
 
 async function killServer(server: EmbeddedPostgres): Promise<void> {
-  const child = (
-    server as unknown as { process?: { pid: number; once(event: "exit", listener: () => void): void } }
-  ).process;
-  if (child === undefined) throw new Error("The server is not running");
-  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  // The postmaster alone: its children notice and leave, as after the kernel killed it.
-  process.kill(child.pid, "SIGKILL");
+  const running = server as unknown as {
+    process?: { pid: number; once(event: "exit", listener: () => void): void } | undefined;
+  };
+  const postmaster = running.process;
+  if (postmaster === undefined) throw new Error("The server is not running");
+  const exited = new Promise<void>((resolve) => postmaster.once("exit", () => resolve()));
+  // Stopped first, so that it starts no further child between the count and the kill.
+  process.kill(postmaster.pid, "SIGSTOP");
+  const pids = [postmaster.pid, ...childrenOf(postmaster.pid)];
+  for (const pid of pids) signal(pid, "SIGKILL");
   await exited;
+  // `stop` would wait for its exit once more.
+  running.process = undefined;
+  // A child that still holds the shared memory makes the next start fail.
+  while (pids.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+function childrenOf(parent: number): number[] {
+  const table = existsSync("/proc/self/stat")
+    ? readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [[Number(name), statusOf(name).parent]] : []))
+    : // Slim images have no ps; systems without /proc do.
+      execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
+        .trim()
+        .split("\n")
+        .map((line) => line.trim().split(/\s+/).map(Number));
+  return table.flatMap(([pid, parentPid]) => (pid !== undefined && parentPid === parent ? [pid] : []));
+}
+
+/** Whether the process took the signal; 0 only asks. */
+function signal(pid: number, name: "SIGKILL" | 0): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
+
+/** A zombie has given everything back, though nobody may ever ask for its exit code. */
+function isRunning(pid: number): boolean {
+  return signal(pid, 0) && (!existsSync("/proc/self/stat") || !"ZX".includes(statusOf(String(pid)).state));
+}
+
+/** State and parent of a process, from proc(5) stat; of one that has just gone: dead, and nobody's child. */
+function statusOf(pid: string): { state: string; parent: number } {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const [state = "X", parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state, parent: Number(parent) };
+  } catch {
+    return { state: "X", parent: 0 };
+  }
 }
 
 function freePort(): Promise<number> {

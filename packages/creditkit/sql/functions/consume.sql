@@ -129,7 +129,8 @@ begin
       when v_seen.id is not null and v_request.amount_given and v_seen.amount <> v_request.amount then
         jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'amount')
       when v_seen.id is not null then
-        credits.consumption_result(v_seen, true)
+        -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
+        credits.consumption_result(v_seen, v_seen.id <> v_request.id)
       when v_wallet is null then
         jsonb_build_object('code', 'USER_BALANCE_NOT_FOUND')
       when w_status[v_wallet] = 'frozen' then

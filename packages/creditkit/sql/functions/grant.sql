@@ -176,7 +176,8 @@ begin
       end;
       v_results[v_request.position] := case
         when v_field is not null then jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', v_field)
-        else credits.grant_result(v_seen, v_batch, true)
+        -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
+        else credits.grant_result(v_seen, v_batch, v_seen.id is distinct from v_request.id)
       end;
       continue;
     end if;

@@ -12,8 +12,8 @@ export interface Program<Order extends object, Report> {
   ask(order: Order): Promise<Report>;
   /** Whether it still runs. */
   isRunning(): boolean;
-  /** SIGKILL, and waits until it is gone. Reports that had arrived can still be taken. */
-  kill(): Promise<void>;
+  /** SIGKILL, and waits until it is gone. Returns the reports that had arrived and nobody took. */
+  kill(): Promise<Report[]>;
 }
 
 // Node 20 runs no TypeScript by itself.
@@ -47,6 +47,7 @@ export async function startProgram<Order extends object, Report>(
     kill: async () => {
       child.kill("SIGKILL");
       await reports.end;
+      return reports.takeAll() as Report[];
     },
   };
 }
@@ -72,6 +73,10 @@ class Reports<Report> {
         resolve();
       });
     });
+  }
+
+  takeAll(): Report[] {
+    return this.arrived.splice(0);
   }
 
   next(): Promise<Report> {

@@ -1,0 +1,342 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fromPool } from "../src/adapters/pg.ts";
+import { fromPglite, openPglite } from "../src/adapters/pglite.ts";
+import { type Credits, createCredits } from "../src/core/credits.ts";
+import type { Connection, Database } from "../src/core/database.ts";
+import { describeLedger, type Ledger, newUser, openPostgresLedger, refusal } from "./ledger.ts";
+import { databaseUrl, type PostgresServer, startPostgres } from "./postgres-server.ts";
+import { type Program, startProgram } from "./programs/program.ts";
+import { type WriterOrder, type WriterReport, writerName, writerUsers } from "./programs/writer.ts";
+import { type SeededRandom, seededRandom } from "./seed.ts";
+
+type Sql = <Row>(text: string, parameters?: unknown[]) => Promise<Row[]>;
+
+/** What the writers of one database were told and said, over all their lives. */
+class Journal {
+  private readonly reports: WriterReport[] = [];
+  private readonly next: number[];
+  private runs = 0;
+  private writer: Program<WriterOrder, WriterReport> | undefined;
+
+  constructor(
+    private readonly target: Pick<WriterOrder, "url" | "directory">,
+    lanes: number,
+  ) {
+    this.next = Array.from({ length: lanes }, () => 0);
+  }
+
+  async start(): Promise<void> {
+    this.writer = await startProgram<WriterOrder, WriterReport>("writer");
+    this.runs += 1;
+    this.writer.send({ ...this.target, run: `run${this.runs}`, lanes: [...this.next] });
+  }
+
+  /** Waits for a number of further reports. */
+  async read(count: number): Promise<void> {
+    if (this.writer === undefined) throw new Error("No writer runs");
+    for (let index = 0; index < count; index++) this.take(await this.writer.next());
+  }
+
+  /** Waits until every lane has been answered `count` times more. */
+  async readFromEachLane(count: number): Promise<void> {
+    const seen = this.next.map(() => 0);
+    while (seen.some((answers) => answers < count)) {
+      await this.read(1);
+      const report = this.reports.at(-1);
+      if (report?.transactionId) seen[report.lane] = (seen[report.lane] ?? 0) + 1;
+    }
+  }
+
+  async kill(): Promise<void> {
+    for (const report of (await this.writer?.kill()) ?? []) this.take(report);
+  }
+
+  /** Rule 30: every acknowledged operation is in the books once, none is there twice, and the books are exact. */
+  async expectInBooks(sql: Sql, credits: Credits): Promise<void> {
+    const rows = await sql<{ operation: string; id: string; user_id: string; amount: number; count: number }>(
+      `select metadata ->> 'operation' as operation, min(id::text) as id, min(user_id) as user_id,
+         min(amount)::integer as amount, count(*)::integer as count
+       from credits.transaction where metadata ? 'operation' group by 1`,
+    );
+    const booked = new Map(rows.map((row) => [row.operation, row]));
+    const acknowledged = this.reports.filter(({ transactionId }) => transactionId !== null);
+    expect(acknowledged.length).toBeGreaterThan(0);
+    expect(rows.filter(({ count }) => count > 1)).toEqual([]);
+    const lost = acknowledged.filter(({ operation, transactionId, userId, amount }) => {
+      const row = booked.get(operation);
+      return row?.id !== transactionId || row.user_id !== userId || row.amount !== amount;
+    });
+    expect(lost).toEqual([]);
+    expect(await credits.audit()).toEqual({ ok: true, violations: [] });
+  }
+
+  private take(report: WriterReport): void {
+    this.reports.push(report);
+    if (report.transactionId !== null || !report.keyed) this.next[report.lane] = report.number + 1;
+  }
+}
+
+async function fund(credits: Credits): Promise<void> {
+  for (const userId of writerUsers) await credits.grant({ userId, amount: 1_000_000, type: "purchase" });
+}
+
+const sqlOn =
+  (driver: { query(text: string, parameters: unknown[]): Promise<{ rows: unknown[] }> }): Sql =>
+  async <Row>(text: string, parameters: unknown[] = []) =>
+    (await driver.query(text, parameters)).rows as Row[];
+
+/** Waits for a condition that the database itself reports. */
+async function until(isTrue: () => Promise<boolean>): Promise<void> {
+  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe("kill -9 of the application (rule 30)", () => {
+  it("leaves every acknowledged operation in PostgreSQL's books exactly once, and nothing half done", async () => {
+    const random = seededRandom("kill -9 of the application");
+    const ledger = await openPostgresLedger();
+    const credits = createCredits({ database: ledger.database, config: {} });
+    await fund(credits);
+    const journal = new Journal({ url: ledger.url }, 8);
+    for (let round = 0; round < 5; round++) {
+      await journal.start();
+      // The first of each lane repeats what the killed predecessor left unanswered.
+      await journal.readFromEachLane(2);
+      await journal.read(random.below(300));
+      await journal.kill();
+      // What the process had sent may still be running on the server.
+      await until(async () => {
+        const alive = await ledger.sql(
+          "select from pg_stat_activity where datname = current_database() and application_name = $1",
+          [writerName],
+        );
+        return alive.length === 0;
+      });
+      await journal.expectInBooks(ledger.sql, credits);
+    }
+    await ledger.close();
+  });
+
+  it("leaves every acknowledged operation in a PGlite directory, whose lock the next process takes over", async () => {
+    const random = seededRandom("kill -9 of a process with an embedded database");
+    const folder = mkdtempSync(join(tmpdir(), "creditkit-crash-"));
+    const directory = join(folder, "data");
+    const journal = new Journal({ directory }, 4);
+    for (let round = 0; round < 4; round++) {
+      const pglite = await openPglite(directory);
+      const credits = createCredits({ database: fromPglite(pglite), config: {} });
+      await credits.migrate();
+      if (round === 0) await fund(credits);
+      else await journal.expectInBooks(sqlOn(pglite), credits);
+      await pglite.close();
+      if (round === 3) break;
+      await journal.start();
+      await journal.readFromEachLane(2);
+      await journal.read(random.below(200));
+      await journal.kill();
+    }
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe("kill -9 of PostgreSQL (rules 29, 30)", () => {
+  let server: PostgresServer;
+  let random: SeededRandom;
+  beforeAll(async () => {
+    random = seededRandom("kill -9 of PostgreSQL");
+    // With fsync, as in production: this is about what the disk has.
+    server = await startPostgres();
+  });
+  afterAll(() => server.stop());
+
+  it.each([
+    "read committed",
+    "serializable",
+  ])("loses nothing that was acknowledged, and the application goes on by itself (%s by default)", async (isolation) => {
+    const name = isolation.replace(" ", "_");
+    const admin = new pg.Client(server.url);
+    await admin.connect();
+    await admin.query(`create database ${name}`);
+    await admin.query(`alter database ${name} set default_transaction_isolation = '${isolation}'`);
+    await admin.end();
+    const url = databaseUrl(server.url, name);
+    const pool = new pg.Pool({ connectionString: url, max: 2 });
+    const credits = createCredits({ database: fromPool(pool), config: {} });
+    await credits.migrate();
+    await fund(credits);
+
+    const journal = new Journal({ url }, 8);
+    await journal.start();
+    for (let round = 0; round < 3; round++) {
+      await journal.readFromEachLane(3);
+      await journal.read(random.below(200));
+      await server.kill();
+      await server.start();
+    }
+    // The same process, pool and engine as before the first kill.
+    await journal.readFromEachLane(3);
+    await journal.kill();
+    await journal.expectInBooks(sqlOn(pool), credits);
+    await pool.end();
+  });
+});
+
+/** What a client's TCP stack says when the answer does not come back. */
+function connectionReset(): Error {
+  return Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+}
+
+/** The same database, but the first answers of ledger operations get lost on the way: they did happen. */
+function losingAnswers(database: Database, times: number): Database {
+  let left = times;
+  return {
+    inTransaction: false,
+    query: async (text, parameters) => {
+      const rows = await database.query(text, parameters);
+      if (/credits\.(consume|grant)\(/.test(text) && left > 0) {
+        left -= 1;
+        throw connectionReset();
+      }
+      return rows;
+    },
+    transaction: (work) => database.transaction(work),
+  };
+}
+
+const operations: [name: string, act: (credits: Credits, userId: string) => Promise<{ transactionId: string }>][] = [
+  ["an unkeyed spend", (credits, userId) => credits.consume({ userId, amount: 3, service: "chat" })],
+  [
+    "a keyed spend",
+    (credits, userId) => credits.consume({ userId, amount: 3, service: "chat", idempotencyKey: "k" }),
+  ],
+  ["an unkeyed grant", (credits, userId) => credits.grant({ userId, amount: 3, type: "adjustment" })],
+  [
+    "a purchase",
+    (credits, userId) => credits.grantPurchased({ userId, priceId: "price_credits_lite", purchaseId: userId }),
+  ],
+  ["a registration bonus", (credits, userId) => credits.grantRegistrationBonus(userId)],
+  [
+    "a monthly grant",
+    (credits, userId) => credits.grantSubscription({ userId, amount: 3, planId: "pro", validityDays: 30 }),
+  ],
+];
+
+describeLedger("an answer that got lost (rule 29)", (ledger) => {
+  const on = (database: Database) =>
+    createCredits({ database, config: ledger().credits.config, clock: ledger().clock.now });
+  const funded = async () => {
+    const userId = newUser();
+    await ledger().credits.grant({ userId, amount: 100, type: "purchase" });
+    return userId;
+  };
+  /** The transactions after the one that funded the user. */
+  const historyOf = (userId: string) =>
+    ledger().sql<{ id: string }>(
+      "select id from credits.transaction where user_id = $1 and sequence > 1 order by sequence",
+      [userId],
+    );
+
+  describe.concurrent("of", () => {
+    it.each(operations)("%s is asked for again, once or five times, and it acted once", async (_name, act) => {
+      const cases = [1, 5].map(async (times) => {
+        const userId = await funded();
+        const { transactionId } = await act(on(losingAnswers(ledger().database, times)), userId);
+        expect(await historyOf(userId)).toEqual([{ id: transactionId }]);
+      });
+      await Promise.all(cases);
+    });
+
+    it.each(operations)("%s is given up with DATABASE_UNAVAILABLE after the sixth, and it acted once", async (_name, act) => {
+      const userId = await funded();
+      expect(await refusal(act(on(losingAnswers(ledger().database, 6)), userId))).toMatchObject({
+        code: "DATABASE_UNAVAILABLE",
+      });
+      expect(await historyOf(userId)).toHaveLength(1);
+    });
+  });
+
+  it("of a commit, where the engine needs a transaction of its own, is asked for again", async () => {
+    for (const [name, act] of operations) {
+      const userId = await funded();
+      let conflicts = 1;
+      let lost = 1;
+      const { database } = ledger();
+      const unlucky: Database = {
+        inTransaction: false,
+        query: async (text, parameters) => {
+          if (/credits\.(consume|grant)\(/.test(text) && conflicts-- > 0)
+            throw Object.assign(new Error("could not serialize access"), { code: "40001" });
+          return database.query(text, parameters);
+        },
+        transaction: async <Result>(work: (connection: Connection) => Promise<Result>) => {
+          const result = await database.transaction(work);
+          if (lost-- > 0) throw connectionReset();
+          return result;
+        },
+      };
+      const { transactionId } = await act(on(unlucky), userId);
+      expect(lost, name).toBeLessThan(1);
+      expect(await historyOf(userId), name).toEqual([{ id: transactionId }]);
+    }
+  });
+
+  it("leaves books that the audit finds clean", async () => {
+    expect(await ledger().credits.audit()).toEqual({ ok: true, violations: [] });
+  });
+});
+
+describe("a connection that breaks while the server still works on the statement (rule 29)", () => {
+  let ledger: Ledger & { url: string };
+  beforeAll(async () => {
+    ledger = await openPostgresLedger();
+  });
+  afterAll(() => ledger.close());
+
+  it.each(operations)("%s acts once", async (name, act) => {
+    const userId = newUser();
+    await ledger.credits.grant({ userId, amount: 100, type: "purchase" });
+    const blocker = new pg.Client(ledger.url);
+    await blocker.connect();
+    await blocker.query("begin");
+    await blocker.query("select from credits.wallet where user_id = $1 for update", [userId]);
+
+    const application_name = `breaking ${name}`;
+    const waiting = async () =>
+      (
+        await ledger.sql(
+          "select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock'",
+          [application_name],
+        )
+      ).length;
+    const pool = new pg.Pool({ connectionString: ledger.url, max: 1, application_name });
+    let connected: pg.PoolClient | undefined;
+    pool.on("connect", (client) => {
+      connected = client;
+    });
+    const credits = createCredits({
+      database: fromPool(pool),
+      config: ledger.credits.config,
+      clock: ledger.clock.now,
+    });
+    const acting = act(credits, userId);
+    await until(async () => (await waiting()) === 1);
+    (connected as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    // The engine asks again on a new connection, while the first statement still waits for the wallet.
+    await until(async () => (await waiting()) === 2);
+    await blocker.query("rollback");
+
+    const { transactionId } = await acting;
+    expect(
+      await ledger.sql("select id from credits.transaction where user_id = $1 and sequence > 1", [userId]),
+    ).toEqual([{ id: transactionId }]);
+    await blocker.end();
+    await pool.end();
+  });
+
+  it("leaves books that the audit finds clean", async () => {
+    expect(await ledger.credits.audit()).toEqual({ ok: true, violations: [] });
+  });
+});

@@ -1,0 +1,87 @@
+// An application that writes without end and says of each operation when its promise has resolved. It is killed.
+import pg from "pg";
+import { fromPool } from "../../src/adapters/pg.ts";
+import { fromPglite, openPglite } from "../../src/adapters/pglite.ts";
+import { type Credits, createCredits } from "../../src/core/credits.ts";
+import type { Database } from "../../src/core/database.ts";
+import { CreditsError } from "../../src/core/errors.ts";
+
+export interface WriterOrder {
+  /** A PostgreSQL, or the directory of a PGlite. */
+  url?: string;
+  directory?: string;
+  /** Tells the unkeyed operations of this process from those of its predecessors. */
+  run: string;
+  /** Number of the operation that each lane begins with; lanes write at the same time. */
+  lanes: number[];
+}
+
+/** One operation that was answered, or that the engine gave up. */
+export interface WriterReport {
+  lane: number;
+  number: number;
+  /** Written into the transaction's metadata, and the key of a keyed one. */
+  operation: string;
+  keyed: boolean;
+  userId: string;
+  amount: number;
+  transactionId: string | null;
+}
+
+export const writerName = "creditkit test writer";
+export const writerUsers = ["written-0", "written-1", "written-2"] as const;
+
+async function open({ url, directory }: WriterOrder): Promise<Database> {
+  if (directory !== undefined) return fromPglite(await openPglite(directory));
+  return fromPool(new pg.Pool({ connectionString: url, max: 8, application_name: writerName }));
+}
+
+type Operation = Omit<WriterReport, "transactionId">;
+
+/** A lane's operations in turn: unkeyed spend, keyed spend, unkeyed grant, purchase. */
+function operationOf(run: string, lane: number, number: number): Operation {
+  const keyed = number % 2 === 1;
+  return {
+    lane,
+    number,
+    keyed,
+    // A successor repeats what is keyed under the same key, and does what is not keyed anew.
+    operation: keyed ? `${lane}-${number}` : `${run}-${lane}-${number}`,
+    userId: writerUsers[(lane + number) % writerUsers.length] ?? "",
+    amount: 1 + (number % 4),
+  };
+}
+
+async function act(credits: Credits, { number, operation, keyed, userId, amount }: Operation) {
+  const metadata = { operation };
+  if (number % 4 < 2) {
+    const key = keyed ? { idempotencyKey: operation } : {};
+    return credits.consume({ userId, amount, service: "chat", metadata, ...key });
+  }
+  return keyed
+    ? credits.grant({ userId, amount, type: "purchase", purchaseId: operation, metadata })
+    : credits.grant({ userId, amount, type: "adjustment", validityDays: 30, metadata });
+}
+
+async function write(credits: Credits, run: string, lane: number, first: number): Promise<never> {
+  for (let number = first; ; number++) {
+    const operation = operationOf(run, lane, number);
+    try {
+      const { transactionId } = await act(credits, operation);
+      process.send?.({ ...operation, transactionId } satisfies WriterReport);
+    } catch (error) {
+      if (!CreditsError.is(error) || error.code !== "DATABASE_UNAVAILABLE") throw error;
+      process.send?.({ ...operation, transactionId: null } satisfies WriterReport);
+      // What is keyed is repeated until it is answered.
+      if (operation.keyed) number -= 1;
+    }
+  }
+}
+
+process.on("message", async (order: WriterOrder) => {
+  const credits = createCredits({ database: await open(order), config: {} });
+  await credits.migrate();
+  await Promise.all(order.lanes.map((first, lane) => write(credits, order.run, lane, first)));
+});
+
+process.send?.("ready");
