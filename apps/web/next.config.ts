@@ -9,6 +9,8 @@ const securityHeaders = [
 
 const config: NextConfig = {
   poweredByHeader: false,
+  // A test that does not compile is no reason not to ship; `npm run typecheck` looks at everything.
+  typescript: { tsconfigPath: "tsconfig.build.json" },
   // Both load files of their own at run time (a WASM image, a native binding), so they stay outside the bundle.
   serverExternalPackages: ["@electric-sql/pglite", "pg"],
   // Read at start, by a path that the tracer cannot see.

@@ -9,6 +9,7 @@ const inputs = [
   "next.config.ts",
   "package.json",
   "postcss.config.mjs",
+  "tsconfig.build.json",
   "tsconfig.json",
   "../../packages/creditkit/dist",
 ];

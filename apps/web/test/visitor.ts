@@ -26,7 +26,7 @@ export class Visitor {
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers({ origin: this.url });
+    const headers = new Headers({ origin: this.url, connection: "close" });
     if (this.#cookies.size > 0) {
       headers.set("cookie", [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; "));
     }

@@ -27,7 +27,8 @@ export async function startWebServer(variables: Variables): Promise<WebServer> {
   const deadline = Date.now() + readyTimeoutMs;
   while (Date.now() < deadline) {
     if (server.exitCode() !== undefined) throw new Error(`The server stopped at once:\n${server.output()}`);
-    const answered = await fetch(server.url).then(
+    // No connection is left open: the server would wait for it when it is stopped.
+    const answered = await fetch(server.url, { headers: { connection: "close" } }).then(
       (response) => response.ok,
       () => false,
     );

@@ -1,7 +1,7 @@
 import Link from "next/link";
 import { buttonStyle } from "@/components/button-style";
 import { SiteHeader } from "@/components/site-header";
-import { creditsConfig, isRegistrationCreditsEnabled } from "@/config/credits";
+import { creditsConfig, getCreditConsumption, isRegistrationCreditsEnabled } from "@/config/credits";
 
 const promises = [
   {
@@ -30,23 +30,26 @@ export default function LandingPage() {
         </Link>
       </SiteHeader>
       <main className="mx-auto w-full max-w-6xl flex-1 px-4 sm:px-6">
-        <div className="max-w-2xl py-16 sm:py-24">
-          <h1 className="text-4xl font-semibold tracking-tight text-balance sm:text-5xl">
-            Prepaid credits, exact to the last one.
-          </h1>
-          <p className="mt-5 text-lg text-pretty text-ink-soft">
-            A running app on the Creditkit ledger. Sign up
-            {isRegistrationCreditsEnabled() && `, get ${creditsConfig.registration.amount} credits`}, spend
-            them on a metered chat and watch the books.
-          </p>
-          <div className="mt-8 flex flex-wrap gap-3">
-            <Link href="/sign-up" className={buttonStyle("primary")}>
-              Create an account
-            </Link>
-            <Link href="/app/credits" className={buttonStyle("secondary")}>
-              Your credits
-            </Link>
+        <div className="grid items-center gap-12 py-16 sm:py-24 lg:grid-cols-[1fr_22rem]">
+          <div className="max-w-2xl">
+            <h1 className="text-4xl font-semibold tracking-tight text-balance sm:text-5xl">
+              Prepaid credits, exact to the last one.
+            </h1>
+            <p className="mt-5 text-lg text-pretty text-ink-soft">
+              A running app on the Creditkit ledger. Sign up
+              {isRegistrationCreditsEnabled() && `, get ${creditsConfig.registration.amount} credits`}, spend
+              them on a metered chat and watch the books.
+            </p>
+            <div className="mt-8 flex flex-wrap gap-3">
+              <Link href="/sign-up" className={buttonStyle("primary")}>
+                Create an account
+              </Link>
+              <Link href="/app/credits" className={buttonStyle("secondary")}>
+                Your credits
+              </Link>
+            </div>
           </div>
+          <ExampleStatement />
         </div>
         <ul className="grid gap-x-10 gap-y-8 border-t border-line py-12 sm:grid-cols-3">
           {promises.map(({ title, text }) => (
@@ -58,5 +61,34 @@ export default function LandingPage() {
         </ul>
       </main>
     </>
+  );
+}
+
+/** What a history looks like, in the prices that are configured. */
+function ExampleStatement() {
+  const rows = [
+    { what: "Welcome bonus", amount: creditsConfig.registration.amount },
+    { what: "Chat message", amount: -getCreditConsumption("google:chat") },
+    { what: "Image", amount: -getCreditConsumption("google:image") },
+    { what: "Reasoning", amount: -getCreditConsumption("google:reasoning") },
+  ];
+  const balance = rows.reduce((sum, { amount }) => sum + amount, 0);
+  return (
+    <figure className="rounded-xl border border-line bg-surface p-5 text-sm tabular-nums sm:p-6">
+      <figcaption className="text-ink-soft">An example</figcaption>
+      <ul className="mt-2 divide-y divide-line">
+        {rows.map(({ what, amount }) => (
+          <li key={what} className="flex justify-between py-3">
+            <span>{what}</span>
+            <span className={amount > 0 ? "font-medium text-gain" : "font-medium"}>
+              {amount > 0 ? `+${amount}` : `−${-amount}`}
+            </span>
+          </li>
+        ))}
+      </ul>
+      <p className="flex items-baseline justify-between border-t border-line-strong pt-3 font-medium">
+        Available <span className="text-2xl font-semibold tracking-tight">{balance}</span>
+      </p>
+    </figure>
   );
 }

@@ -18,7 +18,10 @@ export function SiteHeader({ children }: { children?: ReactNode }) {
           </span>
           Creditkit
         </Link>
-        <nav aria-label="Account" className="flex min-w-0 items-center gap-1 sm:gap-2">
+        <nav
+          aria-label="Account"
+          className="-mr-4 flex min-w-0 items-center gap-1 has-[>:last-child.bg-accent]:mr-0 sm:gap-2"
+        >
           {children}
         </nav>
       </div>

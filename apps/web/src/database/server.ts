@@ -57,10 +57,12 @@ async function openPostgres(url: string): Promise<OpenDatabase> {
   try {
     const client = await pool.connect();
     try {
-      // Drizzle's migrator does not coordinate processes that start at once; the lock does. It belongs to this connection.
-      await client.query("select pg_advisory_lock($1)", [migrationLock]);
+      // Drizzle's migrator does not coordinate processes that start at once; the lock does. It belongs to the
+      // transaction, which the migrator joins and commits, so that a pooler in between cannot keep it.
+      await client.query("begin");
+      await client.query("select pg_advisory_xact_lock($1)", [migrationLock]);
       await migratePool(drizzlePool(client), { migrationsFolder: migrationsFolder() });
-      await client.query("select pg_advisory_unlock($1)", [migrationLock]);
+      await client.query("commit");
     } finally {
       client.release();
     }

@@ -10,7 +10,10 @@ export default function SignInPage() {
       <h1 className="text-2xl font-semibold tracking-tight">Sign in</h1>
       <p className="mt-2 text-sm text-ink-soft">
         No account yet?{" "}
-        <Link href="/sign-up" className="rounded font-medium text-accent underline underline-offset-4">
+        <Link
+          href="/sign-up"
+          className="rounded font-medium whitespace-nowrap text-accent underline underline-offset-4"
+        >
           Create one
         </Link>
       </p>

@@ -9,11 +9,17 @@ export default function SignUpPage() {
   return (
     <>
       <h1 className="text-2xl font-semibold tracking-tight">Create an account</h1>
+      {isRegistrationCreditsEnabled() && (
+        <p className="mt-2 text-sm text-ink-soft">
+          You start with {creditsConfig.registration.amount} free credits.
+        </p>
+      )}
       <p className="mt-2 text-sm text-ink-soft">
-        {isRegistrationCreditsEnabled() &&
-          `You start with ${creditsConfig.registration.amount} free credits. `}
-        Have an account?{" "}
-        <Link href="/sign-in" className="rounded font-medium text-accent underline underline-offset-4">
+        Have an account already?{" "}
+        <Link
+          href="/sign-in"
+          className="rounded font-medium whitespace-nowrap text-accent underline underline-offset-4"
+        >
           Sign in
         </Link>
       </p>

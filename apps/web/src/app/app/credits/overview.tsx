@@ -7,8 +7,11 @@ export function Overview({ info }: { info: UserCreditsInfo }) {
   const { availableCredits, nextExpiringBatch, nextGrantInfo } = info;
   return (
     <dl className="grid overflow-hidden rounded-xl border border-line bg-surface max-md:divide-y md:grid-cols-[1.2fr_1fr_1fr] md:divide-x divide-line">
-      <Figure label="Available" detail="Ready to spend">
-        <span data-testid="available-credits" className="text-5xl font-semibold tracking-tight tabular-nums">
+      <Figure label="Available" detail={availableCredits > 0 ? "Ready to spend" : "Nothing left to spend"}>
+        <span
+          data-testid="available-credits"
+          className="text-5xl/none font-semibold tracking-tight tabular-nums"
+        >
           {formatNumber(availableCredits)}
         </span>
       </Figure>
@@ -25,7 +28,7 @@ export function Overview({ info }: { info: UserCreditsInfo }) {
         detail={
           nextGrantInfo ? (
             <>
-              on {formatDate(nextGrantInfo.grantDate)}, plan {nextGrantInfo.planName}
+              on {formatDate(nextGrantInfo.grantDate)} with the {nextGrantInfo.planName} plan
             </>
           ) : (
             "No monthly credits are due"
@@ -42,7 +45,7 @@ function Figure({ label, detail, children }: { label: string; detail: ReactNode;
   return (
     <div className="flex flex-col p-5 sm:p-6">
       <dt className="text-sm font-medium text-ink-soft">{label}</dt>
-      <dd className="mt-2 flex flex-1 flex-col justify-between gap-1">
+      <dd className="mt-2 flex flex-1 flex-col justify-end gap-1.5">
         {children}
         <span className="text-sm text-ink-soft">{detail}</span>
       </dd>

