@@ -19,7 +19,7 @@ beforeAll(async () => {
     port,
     user: "postgres",
     password,
-    persistent: false,
+    persistent: true,
     // PostgreSQL refuses to run as root.
     createPostgresUser: process.getuid?.() === 0,
     onLog: () => {},
@@ -29,6 +29,8 @@ beforeAll(async () => {
   await postgres.start();
   const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
   pool = new Pool({ connectionString: url, max: 1 });
+  // A test below stops the database, which breaks the idle connection.
+  pool.on("error", () => {});
   const variables = {
     DATABASE_URL: url,
     BETTER_AUTH_SECRET: randomBytes(32).toString("hex"),
@@ -101,5 +103,42 @@ describe("three servers on one PostgreSQL, started at once", () => {
       "select user_id from credits.transaction where type = 'monthly_grant' group by user_id having count(*) > 1",
     );
     expect(monthly.rows).toEqual([]);
+  });
+
+  test("keep a sign-up whose bonus failed, and grant it on the first visit (rules 13, 33)", async () => {
+    const [server] = servers;
+    if (!server) throw new Error("A server is needed");
+    const visitor = new Visitor(server.url);
+    await pool.query("alter schema credits rename to credits_away");
+    expect((await visitor.signUp()).status).toBe(200);
+    await pool.query("alter schema credits_away rename to credits");
+    expect(server.output()).toContain(`The registration bonus of user ${visitor.userId} is still due`);
+    expect(await visitor.creditsInfo()).toMatchObject({ data: { availableCredits: 0 } });
+
+    expect(await (await visitor.fetch("/app/credits")).text()).toContain("Welcome bonus");
+    expect(await visitor.creditsInfo()).toMatchObject({ data: { availableCredits: 20 } });
+  });
+
+  test("show and log no SQL while the database is away, and go on once it is back (rule 33)", async () => {
+    const [server] = servers;
+    if (!server) throw new Error("A server is needed");
+    const visitor = new Visitor(server.url);
+    await visitor.signUp();
+    await postgres.stop();
+    const answers = [
+      await visitor.fetch("/app/credits"),
+      await visitor.post("/api/demo/chat", { message: "hello" }),
+      await visitor.fetch("/api/auth/get-session"),
+      await new Visitor(server.url).signUp(),
+      await fetch(`${server.url}/api/jobs/credits/grant`, { headers: { authorization: `Bearer ${secret}` } }),
+    ];
+    const bodies = await Promise.all(answers.map((answer) => answer.text()));
+    await postgres.start();
+    expect(answers.map(({ status }) => status)).toEqual([500, 500, 500, 500, 500]);
+    for (const text of [...bodies, ...servers.map(({ output }) => output())]) {
+      expect(text).not.toMatch(/select |insert |update |Failed query/i);
+      expect(text).not.toContain(visitor.email);
+    }
+    expect(await visitor.chat("hello again")).toMatchObject({ status: 200, answer: { newBalance: 18 } });
   });
 });

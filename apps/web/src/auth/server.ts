@@ -1,11 +1,10 @@
 import "server-only";
 import { betterAuth } from "better-auth";
-import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import { APIError } from "better-auth/api";
 import { nextCookies } from "better-auth/next-js";
 import { admin } from "better-auth/plugins/admin";
+import { authAdapter } from "@/auth/adapter";
 import { ownOrigins } from "@/auth/origin";
-import * as schema from "@/auth/schema";
 import { giveRegistrationBonus } from "@/credits/registration-bonus";
 import { getDatabase } from "@/database/server";
 import { readEnvironment } from "@/env";
@@ -26,8 +25,7 @@ export const getAuth = oncePerProcess("auth", async () => {
     secret: secret.value,
     trustedOrigins: (request) => ownOrigins(request),
     telemetry: { enabled: false },
-    // A user without its password, or a password without its user, is never left behind.
-    database: drizzleAdapter(database.drizzle, { provider: "pg", schema, transaction: true }),
+    database: authAdapter(database.drizzle),
     emailAndPassword: { enabled: true },
     rateLimit: { customRules: { "/sign-in/email": credentialTries, "/sign-up/email": credentialTries } },
     advanced: { useSecureCookies: BETTER_AUTH_URL.startsWith("https://") },

@@ -21,6 +21,14 @@ const chatRequest = z.object({
 
 /** The metered demo: charges first, answers then. */
 export async function POST(request: Request): Promise<Response> {
+  try {
+    return await chat(request);
+  } catch (error) {
+    return refuseFailure(error);
+  }
+}
+
+async function chat(request: Request): Promise<Response> {
   if (isForeign(request)) return refuse(403, "FORBIDDEN_ORIGIN", "This request came from another site.");
   const signedIn = await getSignedIn();
   if (!signedIn) return refuse(401, "UNAUTHORIZED", "Sign in first.");
@@ -30,18 +38,14 @@ export async function POST(request: Request): Promise<Response> {
   }
   const { message, requestId } = parsed.data;
 
-  try {
-    const spend = await consumeCreditsForService({
-      userId: signedIn.userId,
-      service: demoService,
-      description: "Demo chat message",
-      ...(requestId && { idempotencyKey: chargeKey(requestId, message) }),
-    });
-    const { consumedAmount: charged, newBalance, transactionId } = spend;
-    return answer(200, { reply: reply(message), charged, newBalance, transactionId });
-  } catch (error) {
-    return refuseSpend(error);
-  }
+  const spend = await consumeCreditsForService({
+    userId: signedIn.userId,
+    service: demoService,
+    description: "Demo chat message",
+    ...(requestId && { idempotencyKey: chargeKey(requestId, message) }),
+  });
+  const { consumedAmount: charged, newBalance, transactionId } = spend;
+  return answer(200, { reply: reply(message), charged, newBalance, transactionId });
 }
 
 /** The message is part of the key: one paid request id must not buy answers to other messages. */
@@ -50,7 +54,7 @@ function chargeKey(requestId: string, message: string): string {
   return `demo-chat:${requestId}:${digest}`;
 }
 
-function refuseSpend(error: unknown): Response {
+function refuseFailure(error: unknown): Response {
   if (!CreditsError.is(error)) return refuse(500, "INTERNAL_ERROR", failureMessage(error, "the demo chat"));
   switch (error.code) {
     case "INSUFFICIENT_CREDITS":
