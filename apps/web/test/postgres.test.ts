@@ -132,8 +132,10 @@ describe("three servers on one PostgreSQL, started at once", () => {
       await new Visitor(server.url).signUp(),
       await fetch(`${server.url}/api/jobs/credits/grant`, { headers: { authorization: `Bearer ${secret}` } }),
     ];
+    const query = await visitor.creditsInfo();
     const bodies = await Promise.all(answers.map((answer) => answer.text()));
     await postgres.start();
+    expect(query).toEqual({ serverError: expect.stringContaining("went wrong") });
     expect(answers.map(({ status }) => status)).toEqual([500, 500, 500, 500, 500]);
     for (const text of [...bodies, ...servers.map(({ output }) => output())]) {
       expect(text).not.toMatch(/select |insert |update |Failed query/i);

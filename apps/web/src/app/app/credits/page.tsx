@@ -42,7 +42,7 @@ export default async function CreditsPage({ searchParams }: CreditsPageProps) {
       <div className="mt-6 grid gap-4 sm:gap-6">
         {info.data ? <Overview info={info.data} /> : <Notice>{info.serverError}</Notice>}
         <div className="grid items-start gap-4 sm:gap-6 lg:grid-cols-5">
-          <div className="lg:sticky lg:top-6 lg:order-last lg:col-span-2">
+          <div className="lg:order-last lg:col-span-2">
             <ChatForm price={getCreditConsumption(demoService)} />
           </div>
           <div className="lg:col-span-3">
