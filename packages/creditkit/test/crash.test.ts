@@ -10,8 +10,11 @@ import type { Connection, Database } from "../src/core/database.ts";
 import { describeLedger, type Ledger, newUser, openPostgresLedger, refusal } from "./ledger.ts";
 import { databaseUrl, type PostgresServer, startPostgres } from "./postgres-server.ts";
 import { type Program, startProgram } from "./programs/program.ts";
-import { type WriterOrder, type WriterReport, writerName, writerUsers } from "./programs/writer.ts";
+import type { WriterOrder, WriterReport } from "./programs/writer.ts";
 import { type SeededRandom, seededRandom } from "./seed.ts";
+
+const application = "creditkit test writer";
+const users = ["written-0", "written-1", "written-2"];
 
 type Sql = <Row>(text: string, parameters?: unknown[]) => Promise<Row[]>;
 
@@ -32,7 +35,8 @@ class Journal {
   async start(): Promise<void> {
     this.writer = await startProgram<WriterOrder, WriterReport>("writer");
     this.runs += 1;
-    this.writer.send({ ...this.target, run: `run${this.runs}`, lanes: [...this.next] });
+    const lanes = [...this.next];
+    this.writer.send({ ...this.target, application, users, run: `run${this.runs}`, lanes });
   }
 
   /** Waits for a number of further reports. */
@@ -81,7 +85,7 @@ class Journal {
 }
 
 async function fund(credits: Credits): Promise<void> {
-  for (const userId of writerUsers) await credits.grant({ userId, amount: 1_000_000, type: "purchase" });
+  for (const userId of users) await credits.grant({ userId, amount: 1_000_000, type: "purchase" });
 }
 
 const sqlOn =
@@ -111,7 +115,7 @@ describe("kill -9 of the application (rule 30)", () => {
       await until(async () => {
         const alive = await ledger.sql(
           "select from pg_stat_activity where datname = current_database() and application_name = $1",
-          [writerName],
+          [application],
         );
         return alive.length === 0;
       });
@@ -152,36 +156,44 @@ describe("kill -9 of PostgreSQL (rules 29, 30)", () => {
   });
   afterAll(() => server.stop());
 
-  it.each([
-    "read committed",
-    "serializable",
-  ])("loses nothing that was acknowledged, and the application goes on by itself (%s by default)", async (isolation) => {
-    const name = isolation.replace(" ", "_");
-    const admin = new pg.Client(server.url);
-    await admin.connect();
-    await admin.query(`create database ${name}`);
-    await admin.query(`alter database ${name} set default_transaction_isolation = '${isolation}'`);
-    await admin.end();
-    const url = databaseUrl(server.url, name);
-    const pool = new pg.Pool({ connectionString: url, max: 2 });
-    const credits = createCredits({ database: fromPool(pool), config: {} });
-    await credits.migrate();
-    await fund(credits);
+  it.each(["read committed", "serializable"])(
+    "loses nothing that was acknowledged, and the application goes on by itself (%s by default)",
+    async (isolation) => {
+      const name = isolation.replace(" ", "_");
+      const admin = new pg.Client(server.url);
+      await admin.connect();
+      await admin.query(`create database ${name}`);
+      await admin.query(`alter database ${name} set default_transaction_isolation = '${isolation}'`);
+      await admin.end();
+      const url = databaseUrl(server.url, name);
+      const pool = new pg.Pool({ connectionString: url, max: 2 });
+      const credits = createCredits({ database: fromPool(pool), config: {} });
+      await credits.migrate();
+      await fund(credits);
 
-    const journal = new Journal({ url }, 8);
-    await journal.start();
-    for (let round = 0; round < 3; round++) {
+      const journal = new Journal({ url }, 8);
+      await journal.start();
+      for (let round = 0; round < 2; round++) {
+        await journal.readFromEachLane(3);
+        await journal.read(random.below(200));
+        await server.kill();
+        await server.start();
+      }
+      // One backend: the postmaster then throws everybody out and recovers by itself.
       await journal.readFromEachLane(3);
-      await journal.read(random.below(200));
-      await server.kill();
-      await server.start();
-    }
-    // The same process, pool and engine as before the first kill.
-    await journal.readFromEachLane(3);
-    await journal.kill();
-    await journal.expectInBooks(sqlOn(pool), credits);
-    await pool.end();
-  });
+      const [backend] = await sqlOn(pool)<{ pid: number }>(
+        "select pid from pg_stat_activity where datname = current_database() and application_name = $1 limit 1",
+        [application],
+      );
+      if (backend === undefined) throw new Error("The writer has no connection");
+      process.kill(backend.pid, "SIGKILL");
+      // The same process, pool and engine as before the first kill.
+      await journal.readFromEachLane(3);
+      await journal.kill();
+      await journal.expectInBooks(sqlOn(pool), credits);
+      await pool.end();
+    },
+  );
 });
 
 /** What a client's TCP stack says when the answer does not come back. */
@@ -196,7 +208,7 @@ function losingAnswers(database: Database, times: number): Database {
     inTransaction: false,
     query: async (text, parameters) => {
       const rows = await database.query(text, parameters);
-      if (/credits\.(consume|grant)\(/.test(text) && left > 0) {
+      if (/credits\.(consume|grant|grant_monthly|expire)\(/.test(text) && left > 0) {
         left -= 1;
         throw connectionReset();
       }
@@ -206,7 +218,10 @@ function losingAnswers(database: Database, times: number): Database {
   };
 }
 
-const operations: [name: string, act: (credits: Credits, userId: string) => Promise<{ transactionId: string }>][] = [
+const operations: [
+  name: string,
+  act: (credits: Credits, userId: string) => Promise<{ transactionId: string }>,
+][] = [
   ["an unkeyed spend", (credits, userId) => credits.consume({ userId, amount: 3, service: "chat" })],
   [
     "a keyed spend",
@@ -215,7 +230,8 @@ const operations: [name: string, act: (credits: Credits, userId: string) => Prom
   ["an unkeyed grant", (credits, userId) => credits.grant({ userId, amount: 3, type: "adjustment" })],
   [
     "a purchase",
-    (credits, userId) => credits.grantPurchased({ userId, priceId: "price_credits_lite", purchaseId: userId }),
+    (credits, userId) =>
+      credits.grantPurchased({ userId, priceId: "price_credits_lite", purchaseId: userId }),
   ],
   ["a registration bonus", (credits, userId) => credits.grantRegistrationBonus(userId)],
   [
@@ -239,23 +255,25 @@ describeLedger("an answer that got lost (rule 29)", (ledger) => {
       [userId],
     );
 
-  describe.concurrent("of", () => {
-    it.each(operations)("%s is asked for again, once or five times, and it acted once", async (_name, act) => {
-      const cases = [1, 5].map(async (times) => {
+  it.concurrent("is asked for again, once or five times, and the operation acted once", async () => {
+    const cases = operations.flatMap(([name, act]) =>
+      [1, 5].map(async (times) => {
         const userId = await funded();
         const { transactionId } = await act(on(losingAnswers(ledger().database, times)), userId);
-        expect(await historyOf(userId)).toEqual([{ id: transactionId }]);
-      });
-      await Promise.all(cases);
-    });
+        expect(await historyOf(userId), name).toEqual([{ id: transactionId }]);
+      }),
+    );
+    await Promise.all(cases);
+  });
 
-    it.each(operations)("%s is given up with DATABASE_UNAVAILABLE after the sixth, and it acted once", async (_name, act) => {
+  it.concurrent("is given up with DATABASE_UNAVAILABLE after the sixth time, and the operation acted once", async () => {
+    const cases = operations.map(async ([name, act]) => {
       const userId = await funded();
-      expect(await refusal(act(on(losingAnswers(ledger().database, 6)), userId))).toMatchObject({
-        code: "DATABASE_UNAVAILABLE",
-      });
-      expect(await historyOf(userId)).toHaveLength(1);
+      const error = await refusal(act(on(losingAnswers(ledger().database, 6)), userId));
+      expect(error, name).toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+      expect(await historyOf(userId), name).toHaveLength(1);
     });
+    await Promise.all(cases);
   });
 
   it("of a commit, where the engine needs a transaction of its own, is asked for again", async () => {
@@ -281,6 +299,25 @@ describeLedger("an answer that got lost (rule 29)", (ledger) => {
       expect(lost, name).toBeLessThan(1);
       expect(await historyOf(userId), name).toEqual([{ id: transactionId }]);
     }
+  });
+
+  it("is asked for again by the jobs too, and nobody is granted or expired twice (rule 28)", async () => {
+    const userId = await funded();
+    await ledger().credits.grant({ userId, amount: 7, type: "purchase", validityDays: 1 });
+    ledger().clock.advanceDays(2);
+    const jobs = () => on(losingAnswers(ledger().database, 1));
+    await jobs().processExpired();
+    await jobs().processDailyGrant();
+    expect(
+      await ledger().sql(
+        `select type, amount::integer from credits.transaction
+         where user_id = $1 and type in ('expiration', 'monthly_grant') order by sequence`,
+        [userId],
+      ),
+    ).toEqual([
+      { type: "expiration", amount: 7 },
+      { type: "monthly_grant", amount: 10 },
+    ]);
   });
 
   it("leaves books that the audit finds clean", async () => {
@@ -338,5 +375,21 @@ describe("a connection that breaks while the server still works on the statement
 
   it("leaves books that the audit finds clean", async () => {
     expect(await ledger.credits.audit()).toEqual({ ok: true, violations: [] });
+  });
+});
+
+describe.concurrent("a PostgreSQL that is not there (rule 29)", () => {
+  it.each<[name: string, act: (credits: Credits) => Promise<unknown>]>([
+    ["an operation", (credits) => credits.consume({ userId: "ada", amount: 1, service: "chat" })],
+    ["a query", (credits) => credits.getInfo({ userId: "ada" })],
+    ["a job", (credits) => credits.processExpired()],
+    ["migrate", (credits) => credits.migrate()],
+  ])("is DATABASE_UNAVAILABLE to %s", async (_name, act) => {
+    // Port 9 is "discard": nobody listens.
+    const pool = new pg.Pool({ connectionString: "postgresql://postgres:postgres@127.0.0.1:9/postgres" });
+    const credits = createCredits({ database: fromPool(pool), config: {} });
+    const error = await act(credits).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: "DATABASE_UNAVAILABLE", cause: { code: "ECONNREFUSED" } });
+    await pool.end();
   });
 });

@@ -77,7 +77,7 @@ async function killServer(server: EmbeddedPostgres): Promise<void> {
   const exited = new Promise<void>((resolve) => postmaster.once("exit", () => resolve()));
   // Stopped first, so that it starts no further child between the count and the kill.
   process.kill(postmaster.pid, "SIGSTOP");
-  const pids = [postmaster.pid, ...childrenOf(postmaster.pid)];
+  const pids = [...childrenOf(postmaster.pid), postmaster.pid];
   for (const pid of pids) signal(pid, "SIGKILL");
   await exited;
   // `stop` would wait for its exit once more.
@@ -88,7 +88,9 @@ async function killServer(server: EmbeddedPostgres): Promise<void> {
 
 function childrenOf(parent: number): number[] {
   const table = existsSync("/proc/self/stat")
-    ? readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [[Number(name), statusOf(name).parent]] : []))
+    ? readdirSync("/proc").flatMap((name) =>
+        /^\d+$/.test(name) ? [[Number(name), statusOf(name).parent]] : [],
+      )
     : // Slim images have no ps; systems without /proc do.
       execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
         .trim()

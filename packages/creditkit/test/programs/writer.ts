@@ -10,6 +10,9 @@ export interface WriterOrder {
   /** A PostgreSQL, or the directory of a PGlite. */
   url?: string;
   directory?: string;
+  /** Name of its connections. */
+  application: string;
+  users: readonly string[];
   /** Tells the unkeyed operations of this process from those of its predecessors. */
   run: string;
   /** Number of the operation that each lane begins with; lanes write at the same time. */
@@ -28,18 +31,15 @@ export interface WriterReport {
   transactionId: string | null;
 }
 
-export const writerName = "creditkit test writer";
-export const writerUsers = ["written-0", "written-1", "written-2"] as const;
-
-async function open({ url, directory }: WriterOrder): Promise<Database> {
+async function open({ url, directory, application }: WriterOrder): Promise<Database> {
   if (directory !== undefined) return fromPglite(await openPglite(directory));
-  return fromPool(new pg.Pool({ connectionString: url, max: 8, application_name: writerName }));
+  return fromPool(new pg.Pool({ connectionString: url, max: 8, application_name: application }));
 }
 
 type Operation = Omit<WriterReport, "transactionId">;
 
 /** A lane's operations in turn: unkeyed spend, keyed spend, unkeyed grant, purchase. */
-function operationOf(run: string, lane: number, number: number): Operation {
+function operationOf({ run, users }: WriterOrder, lane: number, number: number): Operation {
   const keyed = number % 2 === 1;
   return {
     lane,
@@ -47,7 +47,7 @@ function operationOf(run: string, lane: number, number: number): Operation {
     keyed,
     // A successor repeats what is keyed under the same key, and does what is not keyed anew.
     operation: keyed ? `${lane}-${number}` : `${run}-${lane}-${number}`,
-    userId: writerUsers[(lane + number) % writerUsers.length] ?? "",
+    userId: users[(lane + number) % users.length] ?? "",
     amount: 1 + (number % 4),
   };
 }
@@ -63,9 +63,9 @@ async function act(credits: Credits, { number, operation, keyed, userId, amount 
     : credits.grant({ userId, amount, type: "adjustment", validityDays: 30, metadata });
 }
 
-async function write(credits: Credits, run: string, lane: number, first: number): Promise<never> {
-  for (let number = first; ; number++) {
-    const operation = operationOf(run, lane, number);
+async function write(credits: Credits, order: WriterOrder, lane: number): Promise<never> {
+  for (let number = order.lanes[lane] ?? 0; ; number++) {
+    const operation = operationOf(order, lane, number);
     try {
       const { transactionId } = await act(credits, operation);
       process.send?.({ ...operation, transactionId } satisfies WriterReport);
@@ -81,7 +81,7 @@ async function write(credits: Credits, run: string, lane: number, first: number)
 process.on("message", async (order: WriterOrder) => {
   const credits = createCredits({ database: await open(order), config: {} });
   await credits.migrate();
-  await Promise.all(order.lanes.map((first, lane) => write(credits, order.run, lane, first)));
+  await Promise.all(order.lanes.map((_, lane) => write(credits, order, lane)));
 });
 
 process.send?.("ready");
