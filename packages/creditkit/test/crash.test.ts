@@ -105,7 +105,7 @@ describe("kill -9 of the application (rule 30)", () => {
     const credits = createCredits({ database: ledger.database, config: {} });
     await fund(credits);
     const journal = new Journal({ url: ledger.url }, 8);
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 4; round++) {
       await journal.start();
       // The first of each lane repeats what the killed predecessor left unanswered.
       await journal.readFromEachLane(2);
@@ -129,14 +129,14 @@ describe("kill -9 of the application (rule 30)", () => {
     const folder = mkdtempSync(join(tmpdir(), "creditkit-crash-"));
     const directory = join(folder, "data");
     const journal = new Journal({ directory }, 4);
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 3; round++) {
       const pglite = await openPglite(directory);
       const credits = createCredits({ database: fromPglite(pglite), config: {} });
       await credits.migrate();
       if (round === 0) await fund(credits);
       else await journal.expectInBooks(sqlOn(pglite), credits);
       await pglite.close();
-      if (round === 3) break;
+      if (round === 2) break;
       await journal.start();
       await journal.readFromEachLane(2);
       await journal.read(random.below(200));
@@ -259,8 +259,10 @@ describeLedger("an answer that got lost (rule 29)", (ledger) => {
     const cases = operations.flatMap(([name, act]) =>
       [1, 5].map(async (times) => {
         const userId = await funded();
-        const { transactionId } = await act(on(losingAnswers(ledger().database, times)), userId);
-        expect(await historyOf(userId), name).toEqual([{ id: transactionId }]);
+        const answer = await act(on(losingAnswers(ledger().database, times)), userId);
+        // It was asked for once, whatever happened on the way.
+        expect(answer, name).not.toHaveProperty("replayed");
+        expect(await historyOf(userId), name).toEqual([{ id: answer.transactionId }]);
       }),
     );
     await Promise.all(cases);
