@@ -190,6 +190,20 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
     "append_only",
     ["drop trigger transaction_keep on credits.transaction"],
   ],
+  [
+    "a guard of the wallets that is gone",
+    "26",
+    "append_only",
+    ["drop trigger wallet_keep on credits.wallet"],
+  ],
+  [
+    "an allocation without a remainder",
+    "25",
+    "allocations",
+    [
+      "update credits.transaction set batch_remainders = array[null::bigint] where user_id = $1 and sequence = 3",
+    ],
+  ],
 ];
 
 describe.each([

@@ -51,6 +51,8 @@ begin
     or amount is distinct from credits.total(batch_amounts)
     or cardinality(batch_ids) <> cardinality(batch_amounts)
     or cardinality(batch_ids) <> cardinality(batch_remainders)
+    or array_position(batch_ids, null) is not null
+    or array_position(batch_remainders, null) is not null
     or 0 >= any (batch_amounts)
     or 0 > any (batch_remainders);
 
@@ -233,14 +235,20 @@ begin
   left join unbooked on unbooked.user_id = line.user_id and unbooked.sequence = line.sequence
   where line.available_after <> line.booked - coalesce(unbooked.amount, 0);
 
-  -- Rule 26: history is guarded.
+  -- Rule 26: history, and what it adds up to, is guarded.
   return query
   select '26', 'append_only', null::text, format('trigger %s is missing or disabled', guard.name)
-  from (values ('transaction_append_only'), ('transaction_keep')) as guard (name)
+  from (
+    values
+      ('credits.transaction'::regclass, 'transaction_append_only'),
+      ('credits.transaction'::regclass, 'transaction_keep'),
+      ('credits.wallet'::regclass, 'wallet_keep'),
+      ('credits.batch'::regclass, 'batch_keep')
+  ) as guard (relation, name)
   where not exists (
     select
     from pg_catalog.pg_trigger
-    where tgrelid = 'credits.transaction'::regclass
+    where tgrelid = guard.relation
       and tgname = guard.name
       and tgenabled in ('O', 'A')
   );

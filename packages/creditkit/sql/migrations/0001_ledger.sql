@@ -121,6 +121,10 @@ create table credits.transaction (
   constraint transaction_allocations check (
     cardinality(batch_ids) = cardinality(batch_amounts)
     and cardinality(batch_ids) = cardinality(batch_remainders)
+    -- A comparison with null is no refusal.
+    and array_position(batch_ids, null) is null
+    and array_position(batch_amounts, null) is null
+    and array_position(batch_remainders, null) is null
     and 0 < all (batch_amounts)
     and 0 <= all (batch_remainders)
     and amount = case cardinality(batch_amounts)
@@ -158,13 +162,14 @@ create table credits.subscription (
   primary key (user_id, subscription_id)
 );
 
--- History is append-only for everybody, the owner of the tables included (rule 26).
+-- History is append-only for everybody, the owner of the tables included (rule 26). What it adds up to cannot be
+-- emptied either: it would look like a loss that nobody booked.
 create function credits.refuse_change()
 returns trigger
 language plpgsql
 as $$
 begin
-  raise exception 'credits.transaction is append-only: % refused', tg_op
+  raise exception 'credits.% is append-only: % refused', tg_table_name, tg_op
     using errcode = 'restrict_violation', hint = 'Write a later transaction that reverses the earlier one.';
 end;
 $$;
@@ -175,4 +180,12 @@ for each row execute function credits.refuse_change();
 
 create trigger transaction_keep
 before truncate on credits.transaction
+for each statement execute function credits.refuse_change();
+
+create trigger wallet_keep
+before truncate on credits.wallet
+for each statement execute function credits.refuse_change();
+
+create trigger batch_keep
+before truncate on credits.batch
 for each statement execute function credits.refuse_change();

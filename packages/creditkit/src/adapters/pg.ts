@@ -10,6 +10,8 @@ export interface PoolShape {
 interface PoolClientShape {
   query(text: string, values: unknown[]): Promise<{ rows: unknown[] }>;
   release(error?: boolean): void;
+  on?(event: "error", listener: () => void): unknown;
+  off?(event: "error", listener: () => void): unknown;
 }
 
 /**
@@ -25,6 +27,12 @@ export function fromPool(pool: PoolShape): Database {
 async function inTransaction<Result>(pool: PoolShape, work: (connection: Connection) => Promise<Result>) {
   const client = await pool.connect();
   let broken = false;
+  // The pool listens to idle connections only: without this, a server that dies between two statements of a
+  // transaction would end the process.
+  const onError = () => {
+    broken = true;
+  };
+  client.on?.("error", onError);
   try {
     await client.query("begin isolation level read committed", []);
     const result = await work(connectionOf(client));
@@ -37,6 +45,7 @@ async function inTransaction<Result>(pool: PoolShape, work: (connection: Connect
     throw error;
   } finally {
     // A connection that cannot even roll back is not given to the next one.
+    client.off?.("error", onError);
     client.release(broken);
   }
 }

@@ -1,4 +1,13 @@
-import { closeSync, existsSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, readdirSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { PGlite, type PGliteOptions } from "@electric-sql/pglite";
 import { NodeFS } from "@electric-sql/pglite/nodefs";
@@ -32,8 +41,10 @@ export function fromPglite(pglite: PgliteShape): Database {
  * @throws `DATABASE_IN_USE` (`pid`) at once when another process, or this one, has it open.
  */
 export async function openPglite(directory: string, options: PGliteOptions = {}): Promise<PGlite> {
-  const path = resolve(directory);
-  mkdirSync(dirname(path), { recursive: true });
+  const asked = resolve(directory);
+  mkdirSync(dirname(asked), { recursive: true });
+  // One directory, one lock, by whichever link.
+  const path = existsSync(asked) ? realpathSync(asked) : asked;
   const unlock = lockDirectory(`${path}.lock`);
   const isNew = !existsSync(join(path, "PG_VERSION"));
   try {

@@ -111,7 +111,7 @@ export function createCredits({ database, config, clock }: CreditsOptions): Cred
     ...operations(engine),
     config: engine.config,
     migrate: async () => {
-      const result = await migrate(database, engine.config);
+      const result = await engine.retry(() => migrate(database, engine.config));
       engine.installed();
       return result;
     },

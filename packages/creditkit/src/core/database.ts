@@ -64,14 +64,31 @@ export function isDatabase(value: unknown): value is Database {
   return typeof value === "object" && value !== null && "inTransaction" in value && "transaction" in value;
 }
 
-/** A host's transaction as a `Database`: the host began it and ends it. */
+/**
+ * A host's transaction as a `Database`: the host began it and ends it.
+ * @throws `INVALID_ARGUMENT` for what commits each statement by itself: it would stay when the host rolls back.
+ */
 export function hostTransaction(transaction: HostTransaction): Database {
+  if (typeof transaction === "object" && transaction !== null && commitsByItself(transaction)) {
+    throw new CreditsError(
+      "INVALID_ARGUMENT",
+      "Invalid transaction: expected a transaction that the host began, not the database itself",
+      { field: "transaction" },
+    );
+  }
   const connection = isDatabase(transaction) ? transaction : connectionOf(transaction);
   return {
     inTransaction: true,
     query: (text, parameters) => connection.query(text, parameters),
     transaction: (work) => work(connection),
   };
+}
+
+/** A pg.Pool counts its clients, a PGlite begins transactions, a Drizzle transaction alone can be rolled back. */
+function commitsByItself(driver: object): boolean {
+  if (isDatabase(driver)) return !driver.inTransaction;
+  if (isQueryShape(driver)) return "totalCount" in driver || "transaction" in driver;
+  return isExecuteShape(driver) && !("rollback" in driver);
 }
 
 /** Why a statement failed, as far as it decides what to do next. */

@@ -18,6 +18,7 @@ export type Arguments = readonly unknown[] | ((attempt: number) => readonly unkn
 /** What every operation shares: the configuration, and the one way to the database. */
 export class Engine {
   private installation: Promise<void> | undefined;
+  private isInstalled = false;
   /** Set once the database's default isolation turned out to be stricter than READ COMMITTED. */
   private readCommitted = false;
 
@@ -25,12 +26,14 @@ export class Engine {
     readonly database: Database,
     readonly config: ResolvedConfig,
     private readonly clock: Clock | undefined,
+    private readonly host?: Engine,
   ) {}
 
   /** The same engine on a host's transaction. */
   on(database: Database): Engine {
-    const engine = new Engine(database, this.config, this.clock);
-    engine.installation = this.installation;
+    const engine = new Engine(database, this.config, this.clock, this);
+    // Only an answer is shared: a check that is still under way may be waiting for the host's own connection.
+    if (this.isInstalled) engine.installed();
     return engine;
   }
 
@@ -82,14 +85,26 @@ export class Engine {
   /** Called by `migrate`: this database has been checked. */
   installed(): void {
     this.installation = Promise.resolve();
+    this.isInstalled = true;
+    this.host?.installed();
   }
 
-  private async run<Answer>(statement: string, parameters: Arguments): Promise<Answer> {
+  private run<Answer>(statement: string, parameters: Arguments): Promise<Answer> {
+    return this.retry(async (attempt) => {
+      const values = typeof parameters === "function" ? parameters(attempt) : parameters;
+      const rows = await this.query(statement, values);
+      return JSON.parse(String(rows[0]?.answer ?? "null"));
+    });
+  }
+
+  /**
+   * Does work again when the database, not the request, is why it failed (rule 29).
+   * @throws `DATABASE_UNAVAILABLE` when it stays unreachable, or was never migrated.
+   */
+  async retry<Result>(work: (attempt: number) => Promise<Result>): Promise<Result> {
     for (let attempt = 0; ; attempt++) {
       try {
-        const values = typeof parameters === "function" ? parameters(attempt) : parameters;
-        const rows = await this.query(statement, values);
-        return JSON.parse(String(rows[0]?.answer ?? "null"));
+        return await work(attempt);
       } catch (error) {
         const kind = failureKind(error);
         if (this.database.inTransaction || kind === "other") throw error;
@@ -132,7 +147,10 @@ export class Engine {
     this.installation ??= this.run<number>(
       "select decimals::text as answer from credits.installation",
       [],
-    ).then((decimals) => requireDecimals(this.config.decimals, decimals));
+    ).then((decimals) => {
+      requireDecimals(this.config.decimals, decimals);
+      this.installed();
+    });
     try {
       await this.installation;
     } catch (error) {
