@@ -120,7 +120,7 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
     "a purchase id without its grant",
     "15",
     "purchase_without_grant",
-    ["insert into credits.purchase values ('pi-lost', $1, 'purchase', null, now())"],
+    ["insert into credits.purchase values ('pi-lost', $1, 'purchase', null, gen_random_uuid(), now())"],
   ],
   [
     "a drifted balance",

@@ -317,7 +317,14 @@ describeLedger("the Drizzle schema", (ledger) => {
     expectTypeOf(transactionRow?.metadata).toEqualTypeOf<Record<string, unknown> | null | undefined>();
 
     expect(await drizzle.select().from(purchase).where(eq(purchase.userId, userId))).toEqual([
-      { purchaseId: `p-${userId}`, userId, type: "purchase", priceId: null, createdAt: at },
+      {
+        purchaseId: `p-${userId}`,
+        userId,
+        type: "purchase",
+        priceId: null,
+        transactionId: expect.any(String),
+        createdAt: at,
+      },
     ]);
     expect(await drizzle.select().from(subscription).where(eq(subscription.userId, userId))).toEqual([
       {

@@ -262,17 +262,33 @@ describeLedger("grant", (ledger) => {
       expect(await available(userId)).toBe(400);
     });
 
-    it("belongs to one user per invoice, which may pay several months", async () => {
+    it("remembers the invoice of a period that the job had granted before it came", async () => {
+      const userId = newUser();
+      const month = { userId, amount: 200, planId: "pro", validityDays: 365 };
+      const first = await credits().grantSubscription(month);
+      const invoice = { ...month, purchaseId: `in-${userId}` };
+      expect(await credits().grantSubscription(invoice)).toEqual({ ...first, replayed: true });
+      ledger().clock.advanceDays(40);
+      expect(await credits().grantSubscription(invoice)).toEqual({ ...first, replayed: true });
+      expect(await available(userId)).toBe(200);
+    });
+
+    it("belongs to the one user and the one period of its invoice (rules 13, 15)", async () => {
       const [userId, other] = [newUser(), newUser()];
       const month = { userId, amount: 200, planId: "pro", validityDays: 30, purchaseId: `in-${userId}` };
-      await credits().grantSubscription({ ...month, grantPeriod: "2026-01" });
-      await credits().grantSubscription({ ...month, grantPeriod: "2026-02" });
-      const stolen = { ...month, userId: other, grantPeriod: "2026-03" };
+      const first = await credits().grantSubscription(month);
+      ledger().clock.advanceDays(40);
+      expect(await credits().grantSubscription(month)).toEqual({ ...first, replayed: true });
+      expect(await refusal(credits().grantSubscription({ ...month, grantPeriod: "2030-01" }))).toMatchObject({
+        code: "IDEMPOTENCY_CONFLICT",
+        field: "grantPeriod",
+      });
+      const stolen = { ...month, userId: other };
       expect(await refusal(credits().grantSubscription(stolen))).toMatchObject({
         code: "IDEMPOTENCY_CONFLICT",
         field: "userId",
       });
-      expect(await available(userId)).toBe(400);
+      expect(await credits().getTransactions({ userId })).toMatchObject({ total: 1 });
     });
   });
 

@@ -92,6 +92,7 @@ begin
     and (
       purchase.user_id is distinct from transaction.user_id
       or purchase.type is distinct from transaction.type
+      or purchase.transaction_id is distinct from transaction.id
       or (transaction.type = 'purchase' and transaction.debit_account <> 'PAYMENT:' || transaction.purchase_id)
     );
 
@@ -100,7 +101,9 @@ begin
   from credits.purchase
   where not exists (
     select from credits.transaction
-    where transaction.user_id = purchase.user_id and transaction.purchase_id = purchase.purchase_id
+    where transaction.user_id = purchase.user_id
+      and transaction.id = purchase.transaction_id
+      and transaction.type = purchase.type
   );
 
   -- Rule 25: each batch, against itself and against history.

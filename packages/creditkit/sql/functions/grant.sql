@@ -3,6 +3,7 @@
 --
 -- Request: {user_id, type, amount, priority, validity_days?, valid_from?, id?, retried?, idempotency_key?, source_plan?,
 --   period?, current_period?, package_id?, price_id?, purchase_id?, balance_max?, description?, metadata?}.
+--   id: the transaction's id, made by the caller; required with a purchase_id.
 --   current_period: take the label of the plan's period that contains T.
 --   valid_from: count validity_days from there instead of from T (a period that is caught up).
 --   balance_max: grant only what keeps the available balance at or below it (rule 19).
@@ -22,7 +23,10 @@ declare
   c_balance_max constant bigint := 9007199254740991;
   v_now timestamptz;
   v_opened text[];
+  -- the purchase ids that this call claimed, and those it granted something for, with the granting transaction
   v_claimed text[];
+  v_paid text[] := '{}';
+  v_paid_by uuid[] := '{}';
   -- wallets
   w_user_id text[];
   w_at timestamptz[];
@@ -36,9 +40,11 @@ declare
   v_seen credits.transaction;
   v_batch credits.batch;
   v_row credits.transaction;
+  v_earlier integer;
   v_amount bigint;
   v_field text;
   v_rows credits.transaction[] := '{}';
+  v_row_ids uuid[] := '{}';
   v_batches credits.batch[] := '{}';
   v_row_of_key integer[] := '{}';
   -- by user and period: what this call granted, and its newest row
@@ -79,9 +85,10 @@ begin
 
   -- A purchase id is claimed for its user before anything is granted for it, across all users (rule 15).
   with claimed as (
-    insert into credits.purchase (purchase_id, user_id, type, price_id, created_at)
+    insert into credits.purchase (purchase_id, user_id, type, price_id, transaction_id, created_at)
     select distinct on (1)
-      (request ->> 'purchase_id') collate "C", request ->> 'user_id', request ->> 'type', request ->> 'price_id', v_now
+      (request ->> 'purchase_id') collate "C", request ->> 'user_id', request ->> 'type', request ->> 'price_id',
+      (request ->> 'id')::uuid, v_now
     from jsonb_array_elements(p_requests) with ordinality as asked (request, position)
     where request ->> 'purchase_id' is not null
     order by 1, asked.position
@@ -122,7 +129,7 @@ begin
         partition by keyed.user_id, keyed.key, case when keyed.key is null then keyed.position end
       ) as key_number,
       min(keyed.position) over (partition by keyed.user_id, keyed.label) as period_number,
-      coalesce(by_key, by_id) as seen,
+      coalesce(by_key, by_id, by_purchase) as seen,
       purchase as claim,
       received.amount as received,
       received.newest as received_newest
@@ -133,6 +140,9 @@ begin
       on by_id.user_id = keyed.user_id and by_id.id = case when keyed.retried then keyed.id end
     left join credits.purchase
       on purchase.purchase_id = keyed.purchase_id
+    -- An invoice that comes again when the plan's next period has begun is still the same invoice.
+    left join credits.transaction as by_purchase
+      on by_purchase.user_id = keyed.user_id and by_purchase.id = purchase.transaction_id
     -- What the period already received, under whichever plan (rule 18).
     left join lateral (
       select sum(earlier.amount)::bigint as amount, max(earlier.sequence) as newest
@@ -148,10 +158,15 @@ begin
     v_wallet := v_request.wallet;
     v_claim := v_request.claim;
     v_seen := v_request.seen;
-    if v_seen.id is null and v_row_of_key[v_request.key_number] is not null then
-      v_seen := v_rows[v_row_of_key[v_request.key_number]];
-      v_batch := v_batches[v_row_of_key[v_request.key_number]];
-    elsif v_seen.id is not null then
+    if v_seen.id is null then
+      v_earlier := coalesce(
+        v_row_of_key[v_request.key_number],
+        -- Granted for the same purchase earlier in this very call.
+        case when v_claim.user_id = v_request.user_id then array_position(v_row_ids, v_claim.transaction_id) end
+      );
+      v_seen := v_rows[v_earlier];
+      v_batch := v_batches[v_earlier];
+    else
       select batch.* into v_batch
       from credits.batch
       where batch.user_id = v_seen.user_id and batch.id = v_seen.batch_ids[1];
@@ -161,6 +176,9 @@ begin
     if v_seen.id is not null then
       v_field := case
         when v_seen.type <> v_request.type then 'type'
+        when v_seen.type = 'monthly_grant' and v_request.current_period is not true
+          and v_seen.period is distinct from v_request.period then 'grantPeriod'
+        when v_seen.type = 'monthly_grant' and v_seen.source_plan is distinct from v_request.source_plan then 'sourcePlan'
         when v_request.key like 'purchase:%' and v_claim.price_id <> v_request.price_id then 'priceId'
         when v_request.key like 'purchase:%' and v_seen.package_id <> v_request.package_id then 'packageId'
         when v_request.key like 'purchase:%'
@@ -174,6 +192,10 @@ begin
         when v_request.key like 'key:%' and v_seen.package_id is distinct from v_request.package_id then 'packageId'
         when v_request.key like 'key:%' and v_batch.priority <> v_request.priority then 'priority'
       end;
+      if v_field is null then
+        v_paid := v_paid || v_request.purchase_id;
+        v_paid_by := v_paid_by || v_seen.id;
+      end if;
       v_results[v_request.position] := case
         when v_field is not null then jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', v_field)
         -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
@@ -209,6 +231,8 @@ begin
           from credits.batch
           where batch.user_id = v_seen.user_id and batch.id = v_seen.batch_ids[1];
         end if;
+        v_paid := v_paid || v_request.purchase_id;
+        v_paid_by := v_paid_by || v_seen.id;
         v_results[v_request.position] := credits.grant_result(v_seen, v_batch, true);
         continue;
       end if;
@@ -259,7 +283,10 @@ begin
     v_row.metadata := v_request.metadata;
     v_row.created_at := w_at[v_wallet];
 
+    v_paid := v_paid || v_request.purchase_id;
+    v_paid_by := v_paid_by || v_row.id;
     v_rows := v_rows || v_row;
+    v_row_ids := v_row_ids || v_row.id;
     v_batches := v_batches || v_batch;
     v_row_of_key[v_request.key_number] := cardinality(v_rows);
     if v_request.type = 'monthly_grant' and v_request.label is not null then
@@ -295,9 +322,13 @@ begin
   -- A refused call changes nothing: no purchase id stays claimed, no wallet stays opened.
   delete from credits.purchase
   where purchase.purchase_id = any (v_claimed)
-    and not exists (
-      select from unnest(v_rows) as written where written.purchase_id = purchase.purchase_id
-    );
+    and purchase.purchase_id <> all (array_remove(v_paid, null));
+  update credits.purchase
+  set transaction_id = paid.transaction_id
+  from unnest(v_paid, v_paid_by) as paid (purchase_id, transaction_id)
+  where purchase.purchase_id = paid.purchase_id
+    and purchase.purchase_id = any (v_claimed)
+    and purchase.transaction_id <> paid.transaction_id;
   perform credits.close_unused_wallets(v_opened);
 
   return to_jsonb(v_results);

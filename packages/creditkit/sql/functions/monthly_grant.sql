@@ -65,13 +65,10 @@ begin
       (entitled.plan ->> 'amount')::bigint as amount,
       (entitled.plan ->> 'validity_days')::integer as validity_days
     from (
-      select subscribed.*, wallet_time.at, p_plans -> subscribed.plan_id as plan
+      select subscribed.*, p_plans -> subscribed.plan_id as plan
       from credits.plans_at(p_user_ids, v_now) as subscribed
-      join lateral (
-        select greatest(wallet.last_at, v_now) as at from credits.wallet where wallet.user_id = subscribed.user_id
-      ) as wallet_time on true
       where subscribed.entitled
-        and subscribed.anchor <= wallet_time.at
+        and subscribed.anchor <= subscribed.at
         and jsonb_typeof(p_plans -> subscribed.plan_id) = 'object'
     ) as entitled
     cross join lateral (

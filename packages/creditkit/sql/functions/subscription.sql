@@ -50,11 +50,12 @@ $$;
 
 -- Which plan each of some users is on at an instant (rules 16 and 17), one row per plan; a user with a wallet and no
 -- live paid subscription is on the free plan. Entitled: the plan may grant now.
+-- at: the user's T, never earlier than the wallet's last one (rule 2).
 -- grants_until: no period that starts at or after it is paid for.
 create or replace function credits.plans_at(p_user_ids text[], p_now timestamptz)
 returns table (
-  user_id text, plan_id text, anchor timestamptz, entitled boolean, entitled_from timestamptz, grants_until timestamptz,
-  renews boolean
+  user_id text, plan_id text, at timestamptz, anchor timestamptz, entitled boolean, entitled_from timestamptz,
+  grants_until timestamptz, renews boolean
 )
 language sql
 stable
@@ -62,23 +63,29 @@ as $$
   with live as (
     select
       subscription.*,
+      greatest(p_now, wallet.last_at) as at,
       subscription.status in ('active', 'trialing', 'canceled') as is_entitled
     from credits.subscription
+    left join credits.wallet on wallet.user_id = subscription.user_id
     where subscription.user_id = any (p_user_ids)
       and subscription.plan_id <> 'free'
       and subscription.status <> 'incomplete_expired'
-      and (subscription.status <> 'canceled' or p_now < subscription.current_period_end)
+      and (subscription.status <> 'canceled' or greatest(p_now, wallet.last_at) < subscription.current_period_end)
   )
   select
-    live.user_id, live.plan_id, live.anchor, live.is_entitled, live.entitled_from,
+    live.user_id, live.plan_id, live.at, live.anchor, live.is_entitled, live.entitled_from,
     -- A year is paid ahead: twelve grants, then the next year has to be paid (rule 16). A canceled one ends.
     case when live.billing_interval = 'year' or live.status = 'canceled' then live.current_period_end end,
     live.status <> 'canceled'
   from live
   union all
-  select wallet.user_id, 'free', credits.month_start(wallet.created_at), true, wallet.created_at, null, true
+  select
+    wallet.user_id, 'free', greatest(p_now, wallet.last_at), credits.month_start(wallet.created_at), true,
+    wallet.created_at, null, true
   from credits.wallet
   where wallet.user_id = any (p_user_ids)
+    -- Not a wallet that the monthly grant has just opened for a subscriber: it may close it again.
+    and wallet.sequence > 0
     and not exists (select from live where live.user_id = wallet.user_id)
 $$;
 
