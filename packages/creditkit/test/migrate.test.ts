@@ -499,19 +499,37 @@ describeLedger("the schema", (ledger) => {
       ["a batch of a user without a wallet", () => ({ user_id: "nobody" }), "batch", "23503"],
       [
         "a purchase id that is taken",
-        () => ({ purchase_id: "p", user_id: "other", type: "purchase", created_at: at }),
+        () => ({
+          purchase_id: "p",
+          user_id: "other",
+          type: "purchase",
+          transaction_id: granted.id,
+          created_at: at,
+        }),
         "purchase",
         "23505",
       ],
       [
         "an empty purchase id",
-        () => ({ purchase_id: "", user_id: "other", type: "purchase", created_at: at }),
+        () => ({
+          purchase_id: "",
+          user_id: "other",
+          type: "purchase",
+          transaction_id: granted.id,
+          created_at: at,
+        }),
         "purchase",
         "23514",
       ],
       [
         "a purchase of nobody",
-        () => ({ purchase_id: "q", user_id: null, type: "purchase", created_at: at }),
+        () => ({
+          purchase_id: "q",
+          user_id: null,
+          type: "purchase",
+          transaction_id: granted.id,
+          created_at: at,
+        }),
         "purchase",
         "23502",
       ],
@@ -541,7 +559,8 @@ describeLedger("the schema", (ledger) => {
       ],
     ])("%s", async (_what, row, table, state) => {
       await ledger().sql(
-        `insert into credits.purchase (purchase_id, user_id, type, created_at) values ('p', $1, 'adjustment', now())
+        `insert into credits.purchase (purchase_id, user_id, type, transaction_id, created_at)
+         values ('p', $1, 'adjustment', gen_random_uuid(), now())
          on conflict do nothing`,
         [userId],
       );
