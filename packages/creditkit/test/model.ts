@@ -32,6 +32,9 @@ export interface Batch {
 
 export type Allocation = { batch: number; taken: number; remaining: number };
 
+/** What a repetition has to agree with. */
+type Meaning = Readonly<Record<string, unknown>>;
+
 export interface Transaction {
   sequence: number;
   type: string;
@@ -43,8 +46,8 @@ export interface Transaction {
   period: string | null;
   /** When the batch that it granted expires. */
   expiresAt: number | null;
-  /** What it must never be done again under (13). */
-  names: readonly string[];
+  /** The name under which it must never be done again (13). */
+  name: string | null;
   /** What a repetition must agree with (14). */
   meaning: Meaning;
   allocations: readonly Allocation[];
@@ -76,10 +79,18 @@ export interface Account {
   subscriptions: readonly Subscription[];
 }
 
+export interface Claim {
+  userId: string;
+  /** What was asked for with it. */
+  meaning: Meaning;
+  /** What it was answered: the grant that it paid, or the one that was there already. */
+  transaction: Transaction;
+}
+
 export interface Books {
   accounts: Readonly<Record<string, Account>>;
-  /** Who owns a purchase id (15). */
-  purchases: Readonly<Record<string, { userId: string; priceId: string | undefined }>>;
+  /** What a purchase id belongs to for ever (13, 15). */
+  purchases: Readonly<Record<string, Claim>>;
 }
 
 export interface Refusal {
@@ -160,14 +171,13 @@ export interface GrantRequest {
 }
 
 /** What a grant is known by (13); a key only when nothing else names it. */
-function grantNames({ type, purchaseId, sourcePlan, grantPeriod, idempotencyKey }: GrantRequest): string[] {
-  const purchase = purchaseId === undefined ? [] : [`purchase ${purchaseId}`];
-  const period = grantPeriod === undefined ? [] : [`period ${grantPeriod} of ${sourcePlan}`];
-  if (type === "registration_bonus") return ["registration", ...purchase];
-  if (type === "monthly_grant" && grantPeriod !== undefined) return [...period, ...purchase];
-  if (purchaseId !== undefined || grantPeriod !== undefined)
-    return purchaseId === undefined ? period : purchase;
-  return idempotencyKey === undefined ? [] : [`key ${idempotencyKey}`];
+function grantName(request: GrantRequest): string | null {
+  const { type, purchaseId, sourcePlan, grantPeriod, idempotencyKey } = request;
+  if (type === "registration_bonus") return "registration";
+  const isLabelled = type === "monthly_grant" && grantPeriod !== undefined;
+  if (purchaseId !== undefined && !isLabelled) return `purchase ${purchaseId}`;
+  if (grantPeriod !== undefined) return `period ${grantPeriod} of ${sourcePlan}`;
+  return idempotencyKey === undefined ? null : `key ${idempotencyKey}`;
 }
 
 /**
@@ -184,8 +194,6 @@ function grantMeaning(request: GrantRequest): Record<string, unknown> {
   return { type, amount, sourcePlan, validityDays, priority, packageId };
 }
 
-type Meaning = Readonly<Record<string, unknown>>;
-
 function differences(one: Meaning, other: Meaning): string[] {
   const isSold = one.purchaseId !== undefined && other.purchaseId !== undefined;
   const isPriced = one.priceId !== undefined && other.priceId !== undefined;
@@ -198,36 +206,49 @@ function differences(one: Meaning, other: Meaning): string[] {
   return [...new Set([...Object.keys(one), ...Object.keys(other)])].filter((field) => !agrees(field));
 }
 
-/** A transaction already done under one of these names: an answer when it meant the same, else a conflict (14). */
+/** What was already done under this name or for this purchase: an answer when it meant the same, else a conflict (14). */
 function findReplay(
-  wallet: Wallet | null,
-  names: readonly string[],
+  books: Books,
+  { userId, purchaseId }: GrantRequest,
+  name: string | null,
   meaning: Meaning,
-): Posted | Refusal | null {
-  const done = (wallet?.transactions ?? []).filter((row) => row.names.some((name) => names.includes(name)));
-  const [first] = done;
-  if (first === undefined) return null;
-  const fields = done.flatMap((row) => differences(row.meaning, meaning));
-  return fields.length > 0 || done.length > 1
-    ? { code: "IDEMPOTENCY_CONFLICT", fields }
-    : { transaction: first, replayed: true };
+) {
+  const { wallet } = accountOf(books, userId);
+  const claim = purchaseId === undefined ? undefined : books.purchases[purchaseId];
+  const named = wallet?.transactions.find((row) => row.name !== null && row.name === name);
+  const done = claim ?? (named && { userId, meaning: named.meaning, transaction: named });
+  if (done === undefined) return null;
+  const fields = differences(done.meaning, meaning);
+  if (done.userId !== userId) fields.push("userId");
+  return fields.length > 0 ? { fields } : done.transaction;
+}
+
+/** The first answer that a purchase id got is its answer for ever. */
+function withClaim(
+  books: Books,
+  { userId, purchaseId }: GrantRequest,
+  meaning: Meaning,
+  transaction: Transaction,
+): Books {
+  if (purchaseId === undefined || books.purchases[purchaseId] !== undefined) return books;
+  return { ...books, purchases: { ...books.purchases, [purchaseId]: { userId, meaning, transaction } } };
 }
 
 export function grant(rules: Rules, books: Books, clock: number, request: GrantRequest): Step<Posted> {
-  const { userId, purchaseId, priceId, type, grantPeriod } = request;
+  const { userId, type, grantPeriod } = request;
   const account = accountOf(books, userId);
   const { wallet } = account;
   const at = instant(account, clock);
-  const names = grantNames(request);
+  const name = grantName(request);
   const meaning = grantMeaning(request);
+  const replay = (transaction: Transaction): Step<Posted> => ({
+    books: withClaim(books, request, meaning, transaction),
+    answer: { transaction, replayed: true },
+  });
 
-  const owner = purchaseId === undefined ? undefined : books.purchases[purchaseId];
-  if (owner !== undefined && owner.userId !== userId) {
-    const fields = owner.priceId === priceId ? ["userId"] : ["userId", "priceId"];
-    return { refusal: { code: "IDEMPOTENCY_CONFLICT", fields } };
-  }
-  const replay = findReplay(wallet, names, meaning);
-  if (replay !== null) return "code" in replay ? { refusal: replay } : { books, answer: replay };
+  const done = findReplay(books, request, name, meaning);
+  if (done !== null)
+    return "fields" in done ? { refusal: { code: "IDEMPOTENCY_CONFLICT", ...done } } : replay(done);
 
   let amount = request.amount;
   if (type === "monthly_grant" && grantPeriod !== undefined) {
@@ -237,8 +258,7 @@ export function grant(rules: Rules, books: Books, clock: number, request: GrantR
     );
     amount -= sum(received.map((row) => row.amount));
     const newest = received.at(-1);
-    if (newest !== undefined && amount <= 0)
-      return { books, answer: { transaction: newest, replayed: true } };
+    if (newest !== undefined && amount <= 0) return replay(newest);
   }
   if (type !== "purchase" && request.force !== true) {
     const room = rules.balanceMax - available(wallet, at);
@@ -267,16 +287,17 @@ export function grant(rules: Rules, books: Books, clock: number, request: GrantR
     sourcePlan: request.sourcePlan ?? null,
     period: grantPeriod ?? null,
     expiresAt: batch.expiresAt,
-    names,
+    name,
     meaning,
     allocations: [{ batch: batch.sequence, taken: amount, remaining: amount }],
     available: available(opened, at) + amount,
   };
   const filled = { ...opened, batches: [...opened.batches, batch] };
   const next = withWallet(books, userId, post(filled, transaction));
-  const purchases =
-    purchaseId === undefined ? next.purchases : { ...next.purchases, [purchaseId]: { userId, priceId } };
-  return { books: { ...next, purchases }, answer: { transaction, replayed: false } };
+  return {
+    books: withClaim(next, request, meaning, transaction),
+    answer: { transaction, replayed: false },
+  };
 }
 
 export function grantRegistrationBonus(rules: Rules, books: Books, clock: number, userId: string) {
@@ -312,14 +333,16 @@ export function grantSubscription(
 ): Step<Posted> {
   const account = accountOf(books, request.userId);
   // An invoice sent again means the period it paid, whatever period it is now (13, 30).
-  const paid = account.wallet?.transactions.find(({ names }) =>
-    names.includes(`purchase ${request.purchaseId}`),
-  );
+  const paid = request.purchaseId === undefined ? undefined : books.purchases[request.purchaseId]?.meaning;
   return grant(rules, books, clock, {
     ...request,
     type: "monthly_grant",
     sourcePlan: planId,
-    grantPeriod: grantPeriod ?? paid?.period ?? currentLabel(account, planId, instant(account, clock)),
+    grantPeriod:
+      grantPeriod ??
+      (typeof paid?.grantPeriod === "string"
+        ? paid.grantPeriod
+        : currentLabel(account, planId, instant(account, clock))),
   });
 }
 
@@ -341,16 +364,15 @@ export function consume(books: Books, clock: number, request: ConsumeRequest): S
   const account = accountOf(books, userId);
   const { wallet } = account;
   const at = instant(account, clock);
-  const names = idempotencyKey === undefined ? [] : [`key ${idempotencyKey}`];
+  const name = idempotencyKey === undefined ? null : `key ${idempotencyKey}`;
   const meaning = { type: "consumption", service, amount };
-  const replay = findReplay(wallet, names, meaning);
-  if (replay !== null && !("code" in replay)) return { books, answer: replay };
-  if (replay !== null) {
-    const done = wallet?.transactions.find((row) => row.names.some((name) => names.includes(name)));
-    const onlyAmount = replay.fields?.every((field) => field === "amount") ?? false;
-    if (request.amountGiven === false && onlyAmount && done !== undefined)
-      return { books, answer: { transaction: done, replayed: true } };
-    return { refusal: replay };
+  const done = name === null ? undefined : wallet?.transactions.find((row) => row.name === name);
+  if (done !== undefined) {
+    const fields = differences(done.meaning, meaning);
+    // A configured price is not part of what the caller meant: it may have changed in between.
+    const isSame = fields.every((field) => field === "amount" && request.amountGiven === false);
+    if (!isSame) return { refusal: { code: "IDEMPOTENCY_CONFLICT", fields } };
+    return { books, answer: { transaction: done, replayed: true } };
   }
   if (wallet === null) return { refusal: { code: "USER_BALANCE_NOT_FOUND" } };
   if (wallet.frozen) return { refusal: { code: "WALLET_FROZEN" } };
@@ -374,7 +396,7 @@ export function consume(books: Books, clock: number, request: ConsumeRequest): S
     sourcePlan: null,
     period: null,
     expiresAt: null,
-    names,
+    name,
     meaning,
     allocations,
     available: funds - amount,
@@ -408,7 +430,8 @@ export function processExpired(books: Books, clock: number) {
     const batches = (account.wallet?.batches ?? [])
       .filter(({ expiresAt }) => expiresAt !== null)
       .sort(expiryOrder);
-    if (!batches.some((batch) => batch.remaining > 0 && !isValid(batch, clock))) continue;
+    if (!batches.some(({ remaining, expiresAt }) => remaining > 0 && (expiresAt ?? Infinity) <= clock))
+      continue;
     for (const { sequence: batch } of batches) {
       const { wallet } = accountOf(next, userId);
       const expired = wallet?.batches.find((one) => one.sequence === batch);
@@ -424,7 +447,7 @@ export function processExpired(books: Books, clock: number) {
         sourcePlan: null,
         period: null,
         expiresAt: null,
-        names: [],
+        name: null,
         meaning: {},
         allocations,
         available: available(wallet, at),
@@ -475,6 +498,11 @@ function hasEnded({ status, paidUntil }: Subscription, at: number): boolean {
   return status === "incomplete_expired" || (status === "canceled" && at >= paidUntil);
 }
 
+/** A subscription to the free plan is not a paid one: the calendar month decides there (16). */
+function liveSubscriptions({ subscriptions }: Account, at: number): Subscription[] {
+  return subscriptions.filter((one) => one.planId !== "free" && !hasEnded(one, at));
+}
+
 function isSuspended(subscription: Subscription, at: number): boolean {
   return suspendedStatuses.has(subscription.status) || hasEnded(subscription, at);
 }
@@ -509,7 +537,7 @@ function currentLabel({ subscriptions }: Account, planId: string, at: number): s
   const isCurrent = ({ status }: Subscription) =>
     ["active", "trialing", "past_due"].includes(status) ? 1 : 0;
   const [subscription] = subscriptions
-    .filter((one) => one.planId === planId && one.anchor <= at)
+    .filter((one) => one.planId === planId && planId !== "free" && one.anchor <= at)
     .sort((one, other) => isCurrent(other) - isCurrent(one) || other.anchor - one.anchor);
   if (subscription === undefined) return periodLabel(at);
   return periodLabel(periodStart(subscription.anchor, periodIndex(subscription.anchor, at)));
@@ -523,7 +551,7 @@ export interface DuePeriod {
 
 /** Every period that a user is entitled to, whether or not it was granted, whose batch would still be valid (17). */
 export function duePeriods(rules: Rules, account: Account, at: number): DuePeriod[] {
-  const live = account.subscriptions.filter((one) => !hasEnded(one, at));
+  const live = liveSubscriptions(account, at);
   const due: DuePeriod[] = [];
   const collect = (
     planId: string,
@@ -551,7 +579,7 @@ export function duePeriods(rules: Rules, account: Account, at: number): DuePerio
 
 /** The next period start strictly after T of an entitled plan; several when they start together. */
 export function nextGrants(rules: Rules, account: Account, at: number) {
-  const live = account.subscriptions.filter((one) => !hasEnded(one, at));
+  const live = liveSubscriptions(account, at);
   const starts = live
     .map((one) => {
       const start = periodStart(one.anchor, Math.max(0, periodIndex(one.anchor, at) + 1));
@@ -573,17 +601,23 @@ export function nextGrants(rules: Rules, account: Account, at: number) {
 export interface DailyGrant {
   books: Books;
   granted: { userId: string; transaction: Transaction }[];
+  failed: { userId: string; planId: string }[];
   counts: { processed: number; successful: number; skipped: number; failed: number };
 }
 
-/** Grants what is due and was not granted. A full balance is skipped, not failed. */
+/** Grants what is due and was not granted (28). A full balance is skipped, a plan that is not configured fails. */
 export function processDailyGrant(rules: Rules, books: Books, clock: number): DailyGrant {
   const userIds = Object.keys(books.accounts);
   const granted: DailyGrant["granted"] = [];
+  const failed: DailyGrant["failed"] = [];
   let next = books;
   for (const userId of userIds) {
     const account = accountOf(books, userId);
-    for (const { planId, start, plan } of duePeriods(rules, account, instant(account, clock))) {
+    const at = instant(account, clock);
+    for (const { planId, status } of liveSubscriptions(account, at)) {
+      if (entitledStatuses.has(status) && rules.plans[planId] === undefined) failed.push({ userId, planId });
+    }
+    for (const { planId, start, plan } of duePeriods(rules, account, at)) {
       const step = grant(rules, next, clock, {
         userId,
         type: "monthly_grant",
@@ -598,13 +632,11 @@ export function processDailyGrant(rules: Rules, books: Books, clock: number): Da
       granted.push({ userId, transaction: step.answer.transaction });
     }
   }
-  const successful = new Set(granted.map(({ userId }) => userId)).size;
-  const processed = userIds.length;
-  return {
-    books: next,
-    granted,
-    counts: { processed, successful, skipped: processed - successful, failed: 0 },
-  };
+  const failures = new Set(failed.map(({ userId }) => userId));
+  const successes = new Set(granted.map(({ userId }) => userId).filter((userId) => !failures.has(userId)));
+  const counts = { processed: userIds.length, successful: successes.size, failed: failures.size };
+  const skipped = counts.processed - counts.successful - counts.failed;
+  return { books: next, granted, failed, counts: { ...counts, skipped } };
 }
 
 // ---- Writing ----
