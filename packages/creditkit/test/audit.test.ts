@@ -120,7 +120,9 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
     "a purchase id without its grant",
     "15",
     "purchase_without_grant",
-    ["insert into credits.purchase values ('pi-lost', $1, 'purchase', null, gen_random_uuid(), now())"],
+    [
+      "insert into credits.purchase (purchase_id, user_id, type, transaction_id, created_at) values ('pi-lost', $1, 'purchase', gen_random_uuid(), now())",
+    ],
   ],
   [
     "a drifted balance",

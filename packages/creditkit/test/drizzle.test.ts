@@ -322,6 +322,8 @@ describeLedger("the Drizzle schema", (ledger) => {
         userId,
         type: "purchase",
         priceId: null,
+        sourcePlan: null,
+        period: null,
         transactionId: expect.any(String),
         createdAt: at,
       },

@@ -34,6 +34,8 @@ create or replace function credits.expire(p_user_ids text[], p_now timestamptz)
 returns jsonb
 language plpgsql
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare

@@ -23,10 +23,10 @@ declare
   c_balance_max constant bigint := 9007199254740991;
   v_now timestamptz;
   v_opened text[];
-  -- the purchase ids that this call claimed, and those it granted something for, with the granting transaction
+  -- the purchase ids that this call claimed, and those of them that turned out to pay for something
   v_claimed text[];
-  v_paid text[] := '{}';
-  v_paid_by uuid[] := '{}';
+  v_paid credits.purchase[] := '{}';
+  v_paid_ids text[] := '{}';
   -- wallets
   w_user_id text[];
   w_at timestamptz[];
@@ -67,7 +67,7 @@ begin
   ) as locked;
 
   v_now := credits.clock(p_now);
-  for v_wallet in 1 .. cardinality(w_user_id) loop
+  for v_wallet in 1 .. coalesce(cardinality(w_user_id), 0) loop
     w_at[v_wallet] := greatest(w_at[v_wallet], v_now);
     w_granted[v_wallet] := 0;
   end loop;
@@ -85,10 +85,12 @@ begin
 
   -- A purchase id is claimed for its user before anything is granted for it, across all users (rule 15).
   with claimed as (
-    insert into credits.purchase (purchase_id, user_id, type, price_id, transaction_id, created_at)
+    insert into credits.purchase (
+      purchase_id, user_id, type, price_id, source_plan, period, transaction_id, created_at
+    )
     select distinct on (1)
       (request ->> 'purchase_id') collate "C", request ->> 'user_id', request ->> 'type', request ->> 'price_id',
-      (request ->> 'id')::uuid, v_now
+      request ->> 'source_plan', request ->> 'period', (request ->> 'id')::uuid, v_now
     from jsonb_array_elements(p_requests) with ordinality as asked (request, position)
     where request ->> 'purchase_id' is not null
     order by 1, asked.position
@@ -129,7 +131,7 @@ begin
         partition by keyed.user_id, keyed.key, case when keyed.key is null then keyed.position end
       ) as key_number,
       min(keyed.position) over (partition by keyed.user_id, keyed.label) as period_number,
-      coalesce(by_key, by_id, by_purchase) as seen,
+      coalesce(by_purchase, by_key, by_id) as seen,
       purchase as claim,
       received.amount as received,
       received.newest as received_newest
@@ -156,13 +158,33 @@ begin
     order by keyed.position
   loop
     v_wallet := v_request.wallet;
-    v_claim := v_request.claim;
+    -- A purchase id claimed by this call is nobody's until something is granted for it.
+    v_claim := case
+      when v_request.purchase_id = any (v_claimed) then v_paid[array_position(v_paid_ids, v_request.purchase_id)]
+      else v_request.claim
+    end;
     v_seen := v_request.seen;
+
+    -- One purchase id, one user, one price, one period (rules 14, 15), whatever was granted under another name.
+    v_field := case
+      when v_claim.purchase_id is null then null
+      when v_claim.user_id <> v_request.user_id then 'userId'
+      when v_claim.type <> v_request.type then 'type'
+      when v_claim.price_id <> v_request.price_id then 'priceId'
+      when v_request.type = 'monthly_grant' and v_request.current_period is not true
+        and v_claim.period is distinct from v_request.period then 'grantPeriod'
+      when v_request.type = 'monthly_grant'
+        and v_claim.source_plan is distinct from v_request.source_plan then 'sourcePlan'
+    end;
+    if v_field is not null then
+      v_results[v_request.position] := jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', v_field);
+      continue;
+    end if;
+
     if v_seen.id is null then
+      -- Granted earlier in this very call, for the same purchase or under the same key.
       v_earlier := coalesce(
-        v_row_of_key[v_request.key_number],
-        -- Granted for the same purchase earlier in this very call.
-        case when v_claim.user_id = v_request.user_id then array_position(v_row_ids, v_claim.transaction_id) end
+        array_position(v_row_ids, v_claim.transaction_id), v_row_of_key[v_request.key_number]
       );
       v_seen := v_rows[v_earlier];
       v_batch := v_batches[v_earlier];
@@ -173,42 +195,20 @@ begin
     end if;
 
     -- A replay means the same or conflicts (rule 14).
-    if v_seen.id is not null then
-      v_field := case
-        when v_seen.type <> v_request.type then 'type'
-        when v_seen.type = 'monthly_grant' and v_request.current_period is not true
-          and v_seen.period is distinct from v_request.period then 'grantPeriod'
-        when v_seen.type = 'monthly_grant' and v_seen.source_plan is distinct from v_request.source_plan then 'sourcePlan'
-        when v_request.key like 'purchase:%' and v_claim.price_id <> v_request.price_id then 'priceId'
-        when v_request.key like 'purchase:%' and v_seen.package_id <> v_request.package_id then 'packageId'
-        when v_request.key like 'purchase:%'
-          and (v_claim.price_id is null or v_request.price_id is null)
-          and coalesce(v_seen.amount_asked, v_seen.amount) <> v_request.amount then 'amount'
-        when v_request.key like 'key:%' and coalesce(v_seen.amount_asked, v_seen.amount) <> v_request.amount then 'amount'
-        when v_request.key like 'key:%'
-          and v_batch.expires_at - v_batch.granted_at is distinct from make_interval(hours => 24 * v_request.validity_days)
-          then 'validityDays'
-        when v_request.key like 'key:%' and v_seen.source_plan is distinct from v_request.source_plan then 'sourcePlan'
-        when v_request.key like 'key:%' and v_seen.package_id is distinct from v_request.package_id then 'packageId'
-        when v_request.key like 'key:%' and v_batch.priority <> v_request.priority then 'priority'
-      end;
-      if v_field is null then
-        v_paid := v_paid || v_request.purchase_id;
-        v_paid_by := v_paid_by || v_seen.id;
-      end if;
-      v_results[v_request.position] := case
-        when v_field is not null then jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', v_field)
-        -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
-        else credits.grant_result(v_seen, v_batch, v_seen.id is distinct from v_request.id)
-      end;
-      continue;
-    end if;
-
-    -- One purchase id, one user, one price, one kind of grant (rule 15).
     v_field := case
-      when v_claim.user_id <> v_request.user_id then 'userId'
-      when v_claim.type <> v_request.type then 'type'
-      when v_claim.price_id <> v_request.price_id then 'priceId'
+      when v_seen.id is null then null
+      when v_seen.type <> v_request.type then 'type'
+      when v_request.key like 'purchase:%' and v_seen.package_id <> v_request.package_id then 'packageId'
+      when v_request.key like 'purchase:%'
+        and (v_claim.price_id is null or v_request.price_id is null)
+        and coalesce(v_seen.amount_asked, v_seen.amount) <> v_request.amount then 'amount'
+      when v_request.key like 'key:%' and coalesce(v_seen.amount_asked, v_seen.amount) <> v_request.amount then 'amount'
+      when v_request.key like 'key:%'
+        and v_batch.expires_at - v_batch.granted_at is distinct from make_interval(hours => 24 * v_request.validity_days)
+        then 'validityDays'
+      when v_request.key like 'key:%' and v_seen.source_plan is distinct from v_request.source_plan then 'sourcePlan'
+      when v_request.key like 'key:%' and v_seen.package_id is distinct from v_request.package_id then 'packageId'
+      when v_request.key like 'key:%' and v_batch.priority <> v_request.priority then 'priority'
     end;
     if v_field is not null then
       v_results[v_request.position] := jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', v_field);
@@ -216,14 +216,13 @@ begin
     end if;
 
     v_amount := v_request.amount;
-    if v_request.type = 'monthly_grant' and v_request.label is not null then
+    if v_seen.id is null and v_request.type = 'monthly_grant' and v_request.label is not null then
       v_amount := v_amount - coalesce(v_request.received, 0) - coalesce(p_granted[v_request.period_number], 0);
       if v_amount <= 0 then
         -- The period already has as much: its newest grant is the answer.
-        if p_row[v_request.period_number] is not null then
-          v_seen := v_rows[p_row[v_request.period_number]];
-          v_batch := v_batches[p_row[v_request.period_number]];
-        else
+        v_seen := v_rows[p_row[v_request.period_number]];
+        v_batch := v_batches[p_row[v_request.period_number]];
+        if v_seen.id is null then
           select transaction.* into v_seen
           from credits.transaction
           where transaction.user_id = v_request.user_id and transaction.sequence = v_request.received_newest;
@@ -231,11 +230,18 @@ begin
           from credits.batch
           where batch.user_id = v_seen.user_id and batch.id = v_seen.batch_ids[1];
         end if;
-        v_paid := v_paid || v_request.purchase_id;
-        v_paid_by := v_paid_by || v_seen.id;
-        v_results[v_request.position] := credits.grant_result(v_seen, v_batch, true);
-        continue;
       end if;
+    end if;
+
+    if v_seen.id is not null then
+      -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
+      v_results[v_request.position] := credits.grant_result(v_seen, v_batch, v_seen.id is distinct from v_request.id);
+      v_paid_ids := v_paid_ids || v_request.purchase_id;
+      v_paid := v_paid || row(
+        v_request.purchase_id, v_request.user_id, v_request.type, v_request.price_id, v_request.source_plan,
+        v_request.label, v_seen.id, v_now
+      )::credits.purchase;
+      continue;
     end if;
 
     v_amount := least(v_amount, v_request.balance_max - w_available[v_wallet]);
@@ -283,8 +289,11 @@ begin
     v_row.metadata := v_request.metadata;
     v_row.created_at := w_at[v_wallet];
 
-    v_paid := v_paid || v_request.purchase_id;
-    v_paid_by := v_paid_by || v_row.id;
+    v_paid_ids := v_paid_ids || v_request.purchase_id;
+    v_paid := v_paid || row(
+      v_request.purchase_id, v_request.user_id, v_request.type, v_request.price_id, v_request.source_plan,
+      v_request.label, v_row.id, v_now
+    )::credits.purchase;
     v_rows := v_rows || v_row;
     v_row_ids := v_row_ids || v_row.id;
     v_batches := v_batches || v_batch;
@@ -322,13 +331,26 @@ begin
   -- A refused call changes nothing: no purchase id stays claimed, no wallet stays opened.
   delete from credits.purchase
   where purchase.purchase_id = any (v_claimed)
-    and purchase.purchase_id <> all (array_remove(v_paid, null));
+    and purchase.purchase_id <> all (array_remove(v_paid_ids, null));
   update credits.purchase
-  set transaction_id = paid.transaction_id
-  from unnest(v_paid, v_paid_by) as paid (purchase_id, transaction_id)
+  set
+    user_id = paid.user_id,
+    type = paid.type,
+    price_id = paid.price_id,
+    source_plan = paid.source_plan,
+    period = paid.period,
+    transaction_id = paid.transaction_id
+  from (
+    -- Of several requests for one purchase, the first one is what it means.
+    select distinct on (each_paid.purchase_id) each_paid.*
+    from unnest(v_paid) with ordinality as each_paid (
+      purchase_id, user_id, type, price_id, source_plan, period, transaction_id, created_at, position
+    )
+    order by each_paid.purchase_id, each_paid.position
+  ) as paid
   where purchase.purchase_id = paid.purchase_id
     and purchase.purchase_id = any (v_claimed)
-    and purchase.transaction_id <> paid.transaction_id;
+    and (purchase.transaction_id <> paid.transaction_id or purchase.period is distinct from paid.period);
   perform credits.close_unused_wallets(v_opened);
 
   return to_jsonb(v_results);

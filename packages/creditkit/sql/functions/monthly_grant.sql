@@ -32,6 +32,8 @@ create or replace function credits.grant_monthly(
 returns jsonb
 language plpgsql
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare

@@ -142,6 +142,9 @@ create table credits.purchase (
   user_id text collate "C" not null,
   type text not null,
   price_id text,
+  -- The plan and the period that were asked for.
+  source_plan text,
+  period text,
   -- The grant that it paid for: where the purchase came again, or came after the job had granted the same period,
   -- the one that was there already.
   transaction_id uuid not null,

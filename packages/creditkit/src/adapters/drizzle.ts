@@ -127,6 +127,8 @@ export const purchase = creditsSchema.table("purchase", {
   userId: text("user_id").notNull(),
   type: text("type").notNull(),
   priceId: text("price_id"),
+  sourcePlan: text("source_plan"),
+  period: text("period"),
   transactionId: uuid("transaction_id").notNull(),
   createdAt: instant("created_at").notNull(),
 });
