@@ -43,6 +43,8 @@ const header = "// Written by scripts/embed-sql.mjs from sql/. Do not edit.\n";
 const body = ["migrations", "functions"].map(
   (folder) => `export const ${folder}: readonly SqlFile[] = ${JSON.stringify(filesOf(folder), null, 2)};\n`,
 );
+const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const release = `export const release = "${version}";\n`;
 const type =
   "export interface SqlFile {\n  name: string;\n  hash: string;\n  statements: readonly string[];\n}\n";
-writeFileSync(join(root, "src/core/sql.generated.ts"), [header, type, ...body].join("\n"));
+writeFileSync(join(root, "src/core/sql.generated.ts"), [header, release, type, ...body].join("\n"));

@@ -30,7 +30,7 @@ Options:
   --help              print this
 
 Exit codes: 0 done · 1 audit found violations, or a user failed in a job, or no such user
-            2 wrong usage or configuration · 3 database unavailable or in use`;
+            2 wrong usage or configuration · 3 the database is unavailable, in use or refuses`;
 
 const ExitCode = { OK: 0, FOUND: 1, USAGE: 2, DATABASE: 3 } as const;
 type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
@@ -116,6 +116,9 @@ const commands: Record<string, (credits: Credits) => Promise<Report>> = {
     };
   },
   "jobs grant": async (credits) => {
+    if (Object.keys(credits.config.subscription).length === 0) {
+      throw new UsageError("jobs grant: the configuration has no plans; name it with --config");
+    }
     const result = await credits.processDailyGrant();
     const { processed, successful, skipped, failed } = result;
     const failures = result.results
@@ -130,8 +133,14 @@ const commands: Record<string, (credits: Credits) => Promise<Report>> = {
   },
   "jobs expire": async (credits) => {
     const result = await credits.processExpired();
-    const text = `${result.processedBatches} batches of ${result.processedUsers} users: ${result.totalExpiredAmount} credits expired`;
-    return { json: result, text, exitCode: ExitCode.OK };
+    const { failed = 0, results = [] } = result;
+    const counts = `${result.processedBatches} batches of ${result.processedUsers} users: ${result.totalExpiredAmount} credits expired`;
+    const failures = results.map((row) => `user ${row.userId}: ${row.error}`);
+    return {
+      json: result,
+      text: [counts, ...failures].join("\n"),
+      exitCode: failed === 0 ? ExitCode.OK : ExitCode.FOUND,
+    };
   },
 };
 
@@ -170,14 +179,17 @@ async function loadConfig(path: string | undefined): Promise<CreditsConfig> {
   if (found === undefined) return {};
   const file = resolve(found);
   if (!existsSync(file)) throw new UsageError(`No such file: ${file}`);
-  if (file.endsWith(".json")) return JSON.parse(await readFile(file, "utf8"));
   try {
+    if (file.endsWith(".json")) return JSON.parse(await readFile(file, "utf8"));
     const module = await import(pathToFileURL(file).href);
     const config = module.default ?? module.creditsConfig;
     if (config === undefined) throw new UsageError(`${file} exports neither a default nor creditsConfig`);
     return config;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
+    if (error instanceof UsageError) throw error;
+    if ((error as NodeJS.ErrnoException).code !== "ERR_UNKNOWN_FILE_EXTENSION") {
+      throw new UsageError(`${file} cannot be read: ${causeMessage(error)}`);
+    }
     throw new UsageError(
       `This Node cannot read TypeScript: run \`node --import tsx\` with the file of the command, or use Node 22.18`,
     );
@@ -209,8 +221,9 @@ function explain(error: unknown): ExitCode {
       ? ExitCode.DATABASE
       : ExitCode.USAGE;
   }
+  // Not 1: a script would take it for books that are broken.
   console.error(causeMessage(error));
-  return ExitCode.FOUND;
+  return ExitCode.DATABASE;
 }
 
 main().then(

@@ -16,7 +16,8 @@ describe("errors", () => {
 
   it.each([
     ["serialization", { code: "40001" }],
-    ["serialization", new Error("Failed query", { cause: { code: "40P01" } })],
+    ["deadlock", new Error("Failed query", { cause: { code: "40P01" } })],
+    ["connection", new Error("Query read timeout")],
     ["connection", { code: "57P01" }],
     ["connection", new Error("x", { cause: new Error("y", { cause: { code: "08006" } }) })],
     ["connection", Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" })],

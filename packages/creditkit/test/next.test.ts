@@ -121,6 +121,15 @@ describe("createCronHandler", () => {
     expect(logged.at(-1)).toContain("DATABASE_UNAVAILABLE: The database is away");
   });
 
+  it("answers 500 with the same body when a user's batches could not be booked, and names the user (rule 28)", async () => {
+    const failed = { ...expired, failed: 1, results: [{ userId: "ada" }] };
+    const handler = createCronHandler({ job: "expire", secret: () => secret, run: async () => failed });
+    const response = await handler(request(`Bearer ${secret}`));
+    expect(response.status).toBe(500);
+    expect(await response.json()).toMatchObject({ success: false, results: expired });
+    expect(logged.at(-1)).toContain('failed for 1 users: "ada"');
+  });
+
   it("answers a grant with its counts, its day and an id that begins each log line", async () => {
     const handler = createCronHandler({ job: "grant", secret: () => secret, run: async () => granted });
     const response = await handler(request(`Bearer ${secret}`));

@@ -16,6 +16,7 @@ export function setTestClock(now: Date | null): void {
   else shared[testClockKey] = now;
 }
 
-export function readTestClock(): Date {
-  return shared[testClockKey] ?? new Date();
+/** Null until an admin sets it: the database's clock decides. */
+export function readTestClock(): Date | null {
+  return shared[testClockKey] ?? null;
 }

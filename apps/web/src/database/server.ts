@@ -54,6 +54,8 @@ async function openPostgres(url: string): Promise<OpenDatabase> {
     application_name: "creditkit-web",
   });
   const credits = fromPool(pool);
+  // A connection that is lost in the middle of a transaction raises an event beside its error: unheard, it ends a process.
+  pool.on("connect", (client) => client.on("error", () => {}));
   try {
     const client = await pool.connect();
     try {

@@ -18,6 +18,8 @@ interface ExpireJobResult {
   processedBatches: number;
   processedUsers: number;
   totalExpiredAmount: number;
+  failed?: number;
+  results?: ReadonlyArray<{ userId: string }>;
 }
 
 /** Where the bearer secret comes from, and which job a request that carries it may run. */
@@ -87,11 +89,10 @@ async function grant({ run }: Extract<CronHandlerOptions, { job: "grant" }>) {
   return { date, failed, failedUserIds, results: { processed, successful, skipped, failed } };
 }
 
-/** The expire job has no failures to count: it throws the first one once everybody else is done. */
 async function expire({ run }: Extract<CronHandlerOptions, { job: "expire" }>) {
-  const { processedBatches, processedUsers, totalExpiredAmount } = await run();
-  const results = { processedBatches, processedUsers, totalExpiredAmount };
-  return { failed: 0, failedUserIds: [], results };
+  const { processedBatches, processedUsers, totalExpiredAmount, failed = 0, results = [] } = await run();
+  const failedUserIds = results.map((row) => row.userId);
+  return { failed, failedUserIds, results: { processedBatches, processedUsers, totalExpiredAmount } };
 }
 
 function listed(userIds: readonly string[]): string {

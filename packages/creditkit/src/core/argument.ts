@@ -11,7 +11,8 @@ export const pageSizeMax = 100;
 export const pageSizeDefault = 10;
 
 /** A plain JSON object. */
-export type Metadata = Record<string, unknown>;
+// biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a caller's interface; it is checked when it arrives
+export type Metadata = Record<string, any>;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing them is the purpose
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;

@@ -92,13 +92,15 @@ function commitsByItself(driver: object): boolean {
 }
 
 /** Why a statement failed, as far as it decides what to do next. */
-export type FailureKind = "serialization" | "connection" | "not_migrated" | "other";
+export type FailureKind = "serialization" | "deadlock" | "connection" | "not_migrated" | "other";
 
 // SQLSTATEs: PostgreSQL documentation, appendix A.
-const serializationStates = new Set(["40001", "40P01"]);
-const connectionStates = new Set(["57P01", "57P02", "57P03", "53300", "25006"]);
+const connectionStates = new Set(["57P01", "57P02", "57P03", "57P05", "53300", "25006", "25P03"]);
 const missingStates = new Set(["3F000", "42P01", "42883"]);
 const networkCodes = new Set([
+  "ECONNABORTED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
   "ECONNREFUSED",
   "ECONNRESET",
   "EPIPE",
@@ -112,6 +114,8 @@ const lostMessages = [
   "Connection terminated",
   "Client has encountered a connection error",
   "Client was closed",
+  // The pool's query_timeout: the statement may still be running, and may commit.
+  "Query read timeout",
   "timeout exceeded when trying to connect",
 ];
 
@@ -119,7 +123,8 @@ const lostMessages = [
 export function failureKind(error: unknown): FailureKind {
   for (let cause = error, depth = 0; typeof cause === "object" && cause !== null && depth < 5; depth++) {
     const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-    if (serializationStates.has(code)) return "serialization";
+    if (code === "40001") return "serialization";
+    if (code === "40P01") return "deadlock";
     if (connectionStates.has(code) || networkCodes.has(code) || /^08...$/.test(code)) return "connection";
     if (missingStates.has(code)) return "not_migrated";
     const message = "message" in cause && typeof cause.message === "string" ? cause.message : "";

@@ -9,8 +9,8 @@ export const retriesMax = 5;
 const conflictWaitMs = 5;
 const connectionWaitMs = 100;
 
-/** A clock for tests: the instant that the ledger takes for now. */
-export type Clock = () => Date;
+/** A clock for tests: the instant that the ledger takes for now; null: the database's own. */
+export type Clock = () => Date | null;
 
 /** A function of the schema `credits` and its arguments; `attempt` is 0 the first time. */
 export type Arguments = readonly unknown[] | ((attempt: number) => readonly unknown[]);
@@ -67,6 +67,7 @@ export class Engine {
   now(): string | null {
     if (this.clock === undefined) return null;
     const now = this.clock();
+    if (now === null) return null;
     if (!(now instanceof Date) || Number.isNaN(now.getTime()))
       throw invalidArgument("clock", "a function that returns a Date");
     return now.toISOString();
@@ -125,7 +126,7 @@ export class Engine {
             { cause: error },
           );
         }
-        await wait((kind === "serialization" ? conflictWaitMs : connectionWaitMs) * 2 ** attempt);
+        await wait((kind === "connection" ? connectionWaitMs : conflictWaitMs) * 2 ** attempt);
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { Engine } from "./engine.ts";
-import { type Failures, forUsers } from "./job.ts";
+import { causeMessage, type Failures, forUsers, resultsMax } from "./job.ts";
 
 /** Batches listed at a time. */
 export const expirePageBatches = 1_000;
@@ -9,12 +9,16 @@ export interface ExpireResult {
   processedUsers: number;
   /** Credits. */
   totalExpiredAmount: number;
+  /** Users whose batches could not be booked, when there are any; everybody else's are. */
+  failed?: number;
+  /** Who failed and why, at most 1 000. */
+  results?: Array<{ userId: string; success: false; error: string }>;
 }
 
 /**
  * Books what has expired: run it at any hour, late, twice, or in two processes at once. No balance changes, since an
  * expired batch is invisible from its first instant.
- * @throws the first user's failure after everybody else's batches are booked; `DATABASE_UNAVAILABLE` at once.
+ * @throws `DATABASE_UNAVAILABLE`; what was booked stays, the next run goes on.
  */
 export async function processExpired(engine: Engine): Promise<ExpireResult> {
   const total: ExpireResult = { processedBatches: 0, processedUsers: 0, totalExpiredAmount: 0 };
@@ -29,9 +33,11 @@ export async function processExpired(engine: Engine): Promise<ExpireResult> {
     }
   }
   total.totalExpiredAmount = engine.credits(units);
-  const [failure] = failures;
-  if (failure !== undefined) {
-    throw new Error(`Expiry failed for ${failures.size} users, the others are booked`, { cause: failure[1] });
+  if (failures.size > 0) {
+    total.failed = failures.size;
+    total.results = [...failures]
+      .slice(0, resultsMax)
+      .map(([userId, error]) => ({ userId, success: false, error: causeMessage(error) }));
   }
   return total;
 }

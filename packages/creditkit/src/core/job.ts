@@ -1,5 +1,8 @@
 import { CreditsError } from "./errors.ts";
 
+/** Rows that a job reports at most, failures first; its counts are exact all the same (rule 28). */
+export const resultsMax = 1_000;
+
 /** Who failed in a job, and why. */
 export type Failures = Map<string, unknown>;
 

@@ -1,7 +1,7 @@
 import type { ResolvedConfig } from "./config.ts";
 import type { Connection, Database } from "./database.ts";
 import { requireDecimals } from "./engine.ts";
-import { functions, migrations, type SqlFile } from "./sql.generated.ts";
+import { functions, migrations, release, type SqlFile } from "./sql.generated.ts";
 
 /** What `migrate` did. */
 export interface MigrateResult {
@@ -27,17 +27,29 @@ export async function migrate(database: Database, config: ResolvedConfig): Promi
   return database.transaction(async (connection) => {
     await connection.query(`select pg_advisory_xact_lock(${lockKey})`, []);
     const history = await readHistory(connection);
-    // A newer version has been here: its functions serve this one, ours would take features from it.
-    const known = new Set(migrations.map((file) => file.name));
-    const isNewer = [...history.keys()].some((name) => !name.startsWith("function:") && !known.has(name));
-    const pending = isNewer ? [] : pendingFiles(history);
+    // A newer release has been here: its functions serve this one, ours would take its own from it. During a
+    // rolling deployment both start in any order.
+    const pending = isOlder(release, history.get(releaseName)) ? [] : pendingFiles(history);
     if (pending.length > 0) {
       for (const statement of prepare) await connection.query(statement, []);
       for (const { name, file } of pending) await apply(connection, name, file);
+      await record(connection, releaseName, release);
     }
     await fixDecimals(connection, config.decimals);
     return { applied: pending.map(({ name }) => name) };
   });
+}
+
+/** The row of the history that says which release has been here last. */
+const releaseName = "release";
+
+/** Whether a version is older than what is installed, number by number. */
+function isOlder(version: string, installed = "0"): boolean {
+  const [ours, theirs] = [version, installed].map((text) => text.split(/[.-]/).map(Number));
+  const difference = [0, 1, 2]
+    .map((index) => (ours?.[index] ?? 0) - (theirs?.[index] ?? 0))
+    .find((part) => part !== 0);
+  return (difference ?? 0) < 0;
 }
 
 /** The same as plain SQL for an empty database, for people with a migration tool of their own. */
@@ -52,6 +64,7 @@ export function migrationScript(config: ResolvedConfig): string {
       ...file.statements,
       `insert into credits.migration (name, hash) values ('${name}', '${file.hash}')`,
     ]),
+    `insert into credits.migration (name, hash) values ('${releaseName}', '${release}')`,
     `insert into credits.installation (decimals) values (${config.decimals})`,
     "commit",
   ];
@@ -92,10 +105,14 @@ function pendingFiles(history: ReadonlyMap<string, string>): PendingFile[] {
 
 async function apply(connection: Connection, name: string, file: SqlFile): Promise<void> {
   for (const statement of file.statements) await connection.query(statement, []);
+  await record(connection, name, file.hash);
+}
+
+async function record(connection: Connection, name: string, hash: string): Promise<void> {
   await connection.query(
     `insert into credits.migration (name, hash) values ($1, $2)
      on conflict (name) do update set hash = excluded.hash, applied_at = excluded.applied_at`,
-    [name, file.hash],
+    [name, hash],
   );
 }
 

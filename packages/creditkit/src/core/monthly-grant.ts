@@ -1,12 +1,10 @@
 import type { Engine } from "./engine.ts";
 import { balanceMax } from "./grant.ts";
-import { causeMessage, type Failures, forUsers } from "./job.ts";
+import { causeMessage, type Failures, forUsers, resultsMax } from "./job.ts";
 import { isRefusal, type Refusal, refusalError } from "./transaction.ts";
 
 /** Users of one statement, and of one commit. */
 export const grantPageUsers = 500;
-/** Rows that a job reports at most, failures first; its counts are exact all the same (rule 28). */
-export const resultsMax = 1_000;
 
 export interface DailyGrantRow {
   userId: string;

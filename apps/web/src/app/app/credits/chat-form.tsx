@@ -24,7 +24,7 @@ export function ChatForm({ price }: { price: number }) {
   const [exchanges, setExchanges] = useState<Exchange[]>([]);
   const [problem, setProblem] = useState<string>();
   const [sending, setSending] = useState(false);
-  // Kept until the server answers: sending the same message again after a lost connection is charged once.
+  // Kept until the server has decided: sending the same message again after a lost connection is charged once.
   const unanswered = useRef<{ requestId: string; message: string } | null>(null);
 
   async function submit(event: SubmitEvent<HTMLFormElement>) {
@@ -45,7 +45,8 @@ export function ChatForm({ price }: { price: number }) {
         body: JSON.stringify(request),
       });
       const answer = await response.json();
-      unanswered.current = null;
+      // A failure of the server may have come after the charge.
+      if (response.status < 500) unanswered.current = null;
       if (response.ok) {
         setExchanges((earlier) => [{ ...request, ...answer }, ...earlier]);
         form.reset();
