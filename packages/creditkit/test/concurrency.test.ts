@@ -13,6 +13,7 @@ interface Condition {
   isolation: "read committed" | "repeatable read" | "serializable";
   /** Of each process: the pool's size. */
   connections: number;
+  groupCommit: boolean;
 }
 
 const conditions: Condition[] = [
@@ -20,12 +21,15 @@ const conditions: Condition[] = [
   { name: "a pool of one connection", isolation: "read committed", connections: 1 },
   { name: "20 connections, REPEATABLE READ by default", isolation: "repeatable read", connections: 20 },
   { name: "20 connections, SERIALIZABLE by default", isolation: "serializable", connections: 20 },
-];
+].flatMap((condition) => [
+  { ...condition, groupCommit: false } as Condition,
+  { ...condition, name: `${condition.name}, group commit`, groupCommit: true } as Condition,
+]);
 
 type PostgresLedger = Awaited<ReturnType<typeof openPostgresLedger>>;
 
-async function openUnder({ isolation, connections }: Condition): Promise<PostgresLedger> {
-  const ledger = await openPostgresLedger({ max: connections });
+async function openUnder({ isolation, connections, groupCommit }: Condition): Promise<PostgresLedger> {
+  const ledger = await openPostgresLedger({ max: connections, groupCommit });
   const database = new URL(ledger.url).pathname.slice(1);
   // Before its pool opened a connection: the setting is for new ones.
   await onServer(`alter database ${database} set default_transaction_isolation = '${isolation}'`);
@@ -70,6 +74,7 @@ describe.each(conditions.map((condition) => [condition.name, condition] as const
     const orderOf = (on: PostgresLedger, work: WorkerOrder["work"], now?: string): WorkerOrder => ({
       url: on.url,
       connections: condition.connections,
+      groupCommit: condition.groupCommit,
       work,
       ...(now === undefined ? {} : { now }),
     });

@@ -27,10 +27,15 @@ export interface Ledger {
 
 export const startOfTime = "2026-01-15T10:00:00.000Z";
 
-function ledgerOn(engine: Ledger["engine"], driver: pg.Pool | PGlite, close: () => Promise<void>): Ledger {
+function ledgerOn(
+  engine: Ledger["engine"],
+  driver: pg.Pool | PGlite,
+  close: () => Promise<void>,
+  groupCommit = true,
+): Ledger {
   const database = engine === "PGlite" ? fromPglite(driver as PGlite) : fromPool(driver as pg.Pool);
   const clock = new TestClock(startOfTime);
-  const open = (config: CreditsConfig) => createCredits({ database, config, clock: clock.now });
+  const open = (config: CreditsConfig) => createCredits({ database, config, clock: clock.now, groupCommit });
   return {
     engine,
     credits: open(defaultCreditsConfig),
@@ -52,15 +57,19 @@ export async function openPgliteLedger(): Promise<Ledger> {
 }
 
 /** A database of its own on the shared server, and the pool on it. */
-export async function openPostgresLedger(options: pg.PoolConfig = {}): Promise<Ledger & { url: string }> {
+export async function openPostgresLedger({
+  groupCommit,
+  ...options
+}: pg.PoolConfig & { groupCommit?: boolean } = {}): Promise<Ledger & { url: string }> {
   const name = `test_${randomUUID().replaceAll("-", "")}`;
   await onServer(`create database ${name} template ${templateDatabase}`);
   const url = databaseUrl(inject("postgresUrl"), name);
   const pool = new pg.Pool({ connectionString: url, max: 20, ...options });
-  const ledger = ledgerOn("PostgreSQL", pool, async () => {
+  const close = async () => {
     await pool.end();
     await onServer(`drop database ${name} with (force)`);
-  });
+  };
+  const ledger = ledgerOn("PostgreSQL", pool, close, groupCommit);
   return { ...ledger, url };
 }
 

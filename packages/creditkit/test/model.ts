@@ -166,6 +166,8 @@ export interface GrantRequest {
   idempotencyKey?: string;
   description?: string;
   force?: boolean;
+  /** The caller named no period: an invoice sent again means the one it paid, whatever period it is now. */
+  isAnyPeriod?: boolean;
   /** The job's grants expire counted from here; others from T. */
   periodStart?: number;
 }
@@ -189,7 +191,10 @@ function grantMeaning(request: GrantRequest): Record<string, unknown> {
   if (type === "registration_bonus") return { type };
   if (type === "monthly_grant" && grantPeriod !== undefined) return { type, sourcePlan, grantPeriod };
   const { amount, validityDays, priority = 0, packageId, priceId, purchaseId } = request;
-  if (purchaseId !== undefined) return { type, purchaseId, amount, packageId, priceId };
+  if (purchaseId !== undefined) {
+    const plan = type === "monthly_grant" ? { sourcePlan } : {};
+    return { type, purchaseId, amount, packageId, priceId, ...plan };
+  }
   if (grantPeriod !== undefined) return { type };
   return { type, amount, sourcePlan, validityDays, priority, packageId };
 }
@@ -201,24 +206,26 @@ function differences(one: Meaning, other: Meaning): string[] {
     if (one[field] === other[field]) return true;
     // What the configuration says a price is worth may change in between.
     if (field === "amount") return isPriced;
-    return isSold && (one[field] === undefined || other[field] === undefined);
+    const isUnsaid = one[field] === undefined || other[field] === undefined;
+    return isSold && isUnsaid && (field === "priceId" || field === "packageId");
   };
   return [...new Set([...Object.keys(one), ...Object.keys(other)])].filter((field) => !agrees(field));
 }
 
 /** What was already done under this name or for this purchase: an answer when it meant the same, else a conflict (14). */
-function findReplay(
-  books: Books,
-  { userId, purchaseId }: GrantRequest,
-  name: string | null,
-  meaning: Meaning,
-) {
-  const { wallet } = accountOf(books, userId);
+function findReplay(books: Books, request: GrantRequest, name: string | null, meaning: Meaning) {
+  const { userId, purchaseId, type, sourcePlan } = request;
   const claim = purchaseId === undefined ? undefined : books.purchases[purchaseId];
-  const named = wallet?.transactions.find((row) => row.name !== null && row.name === name);
+  const named = accountOf(books, userId).wallet?.transactions.find(
+    (row) => row.name !== null && row.name === name,
+  );
   const done = claim ?? (named && { userId, meaning: named.meaning, transaction: named });
   if (done === undefined) return null;
-  const fields = differences(done.meaning, meaning);
+  const { type: doneType, sourcePlan: donePlan } = done.meaning;
+  const fields =
+    claim !== undefined && request.isAnyPeriod
+      ? differences({ type: doneType, sourcePlan: donePlan }, { type, sourcePlan })
+      : differences(done.meaning, meaning);
   if (done.userId !== userId) fields.push("userId");
   return fields.length > 0 ? { fields } : done.transaction;
 }
@@ -332,17 +339,12 @@ export function grantSubscription(
   { planId, grantPeriod, ...request }: GrantSubscriptionRequest,
 ): Step<Posted> {
   const account = accountOf(books, request.userId);
-  // An invoice sent again means the period it paid, whatever period it is now (13, 30).
-  const paid = request.purchaseId === undefined ? undefined : books.purchases[request.purchaseId]?.meaning;
   return grant(rules, books, clock, {
     ...request,
     type: "monthly_grant",
     sourcePlan: planId,
-    grantPeriod:
-      grantPeriod ??
-      (typeof paid?.grantPeriod === "string"
-        ? paid.grantPeriod
-        : currentLabel(account, planId, instant(account, clock))),
+    grantPeriod: grantPeriod ?? currentLabel(account, planId, instant(account, clock)),
+    isAnyPeriod: grantPeriod === undefined,
   });
 }
 

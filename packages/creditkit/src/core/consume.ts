@@ -10,7 +10,7 @@ import {
 import { findServicePrice } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { CreditsError } from "./errors.ts";
-import { type LedgerRequest, submit } from "./transaction.ts";
+import { type LedgerRequest, submit } from "./request.ts";
 import { uuidV7 } from "./uuid.ts";
 import { getInfo } from "./wallet.ts";
 

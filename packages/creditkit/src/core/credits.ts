@@ -22,8 +22,10 @@ import {
   grantRegistrationBonus,
   grantSubscription,
 } from "./grant.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { type MigrateResult, migrate } from "./migrate.ts";
 import { type DailyGrantResult, processDailyGrant } from "./monthly-grant.ts";
+import { send } from "./request.ts";
 import { type SubscriptionParams, upsertSubscription } from "./subscription.ts";
 import { type GetTransactionsParams, getTransactions, type TransactionPage } from "./transaction.ts";
 import {
@@ -42,6 +44,11 @@ export interface CreditsOptions {
   config: CreditsConfig;
   /** For tests: the instant to take for now. Omitted, the database's clock decides. */
   clock?: Clock;
+  /**
+   * Whether concurrent grants and spends share statements and commits: many times faster under load, and a lone call
+   * costs the same. Default true.
+   */
+  groupCommit?: boolean;
 }
 
 /** The operations on the books. */
@@ -101,12 +108,16 @@ export interface Credits extends CreditsOperations {
  * await credits.grant({ userId: "ada", amount: 100, type: "purchase", validityDays: 90 });
  * const { newBalance } = await credits.consumeForService({ userId: "ada", service: "chat" });
  */
-export function createCredits({ database, config, clock }: CreditsOptions): Credits {
+export function createCredits({ database, config, clock, groupCommit = true }: CreditsOptions): Credits {
   if (!isDatabase(database))
     throw invalidArgument("database", "fromPool(…), fromPglite(…) or fromDrizzle(…)");
   if (clock !== undefined && typeof clock !== "function")
     throw invalidArgument("clock", "a function that returns a Date");
   const engine = new Engine(database, resolveConfig(config), clock);
+  // A host's transaction is one connection, and its calls are the host's to order.
+  if (groupCommit && !database.inTransaction) {
+    engine.groupCommit = new GroupCommit((operation, requests) => send(engine, operation, requests));
+  }
   return {
     ...operations(engine),
     config: engine.config,

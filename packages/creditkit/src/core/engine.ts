@@ -2,6 +2,7 @@ import { type AmountRange, amountMaxDefault, creditsOf, parseAmount } from "./am
 import type { ResolvedConfig } from "./config.ts";
 import { type Connection, type Database, failureKind } from "./database.ts";
 import { CreditsError, invalidArgument } from "./errors.ts";
+import type { GroupCommit } from "./group-commit.ts";
 
 /** Attempts after the first one that a statement gets when the database, not the request, is why it failed (rule 29). */
 export const retriesMax = 5;
@@ -19,6 +20,8 @@ export type Arguments = readonly unknown[] | ((attempt: number) => readonly unkn
 export class Engine {
   private installation: Promise<void> | undefined;
   private isInstalled = false;
+  /** Joins concurrent calls into one statement; not on a host's transaction, and not where it is switched off. */
+  groupCommit: GroupCommit | undefined;
   /** Set once the database's default isolation turned out to be stricter than READ COMMITTED. */
   private readCommitted = false;
 

@@ -13,7 +13,8 @@ import {
 import { findPackageByPrice } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { CreditsError, invalidArgument } from "./errors.ts";
-import { CreditTransactionType, type LedgerRequest, submit } from "./transaction.ts";
+import { type LedgerRequest, submit } from "./request.ts";
+import { CreditTransactionType } from "./transaction.ts";
 import { uuidV7 } from "./uuid.ts";
 
 export interface GrantParams {

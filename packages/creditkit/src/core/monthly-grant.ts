@@ -1,7 +1,7 @@
 import type { Engine } from "./engine.ts";
 import { balanceMax } from "./grant.ts";
 import { causeMessage, type Failures, forUsers, resultsMax } from "./job.ts";
-import { isRefusal, type Refusal, refusalError } from "./transaction.ts";
+import { isRefusal, type Refusal, refusalError } from "./request.ts";
 
 /** Users of one statement, and of one commit. */
 export const grantPageUsers = 500;

@@ -2,7 +2,7 @@ import { parseDate, parseId, parseParameters } from "./argument.ts";
 import { ownValue } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { invalidArgument } from "./errors.ts";
-import { unknownPlan } from "./transaction.ts";
+import { unknownPlan } from "./request.ts";
 
 /** What a provider can say of a subscription; Stripe's words. */
 export const SubscriptionStatus = {

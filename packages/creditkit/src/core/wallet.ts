@@ -1,7 +1,7 @@
 import { parseId, parseParameters } from "./argument.ts";
 import type { Engine } from "./engine.ts";
 import { planTable } from "./monthly-grant.ts";
-import { isRefusal, type Refusal, refusalError } from "./transaction.ts";
+import { isRefusal, type Refusal, refusalError } from "./request.ts";
 
 export interface UserParams {
   userId: string;

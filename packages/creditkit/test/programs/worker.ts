@@ -10,6 +10,7 @@ import type { DailyGrantResult } from "../../src/core/monthly-grant.ts";
 export interface WorkerOrder {
   url: string;
   connections: number;
+  groupCommit?: boolean;
   /** Where the test clock stands; omitted: the database's own clock. */
   now?: string;
   work:
@@ -28,11 +29,12 @@ export interface WorkerReport {
   error?: string;
 }
 
-process.on("message", async ({ url, connections, now, work }: WorkerOrder) => {
+process.on("message", async ({ url, connections, groupCommit = true, now, work }: WorkerOrder) => {
   const pool = new pg.Pool({ connectionString: url, max: connections });
   const credits = createCredits({
     database: fromPool(pool),
     config: defaultCreditsConfig,
+    groupCommit,
     ...(now === undefined ? {} : { clock: () => new Date(now) }),
   });
   const report = await run(credits, work).catch((error: Error): WorkerReport => ({ error: error.message }));

@@ -1,0 +1,105 @@
+import { CreditsError } from "./errors.ts";
+import type { LedgerRequest, Operation } from "./request.ts";
+
+/** Requests of one statement at most. */
+export const groupRequestsMax = 512;
+/** Characters of JSON of one statement at most; a single larger request goes alone. */
+export const groupCharactersMax = 1024 * 1024;
+/** Statements in flight at most. Each user has one lane, so that lanes never wait for each other's wallets. */
+export const laneCount = 2;
+
+/** Does requests in one statement: an answer for each, in order. */
+export type Send = (operation: Operation, requests: readonly LedgerRequest[]) => Promise<object[]>;
+
+interface Member {
+  operation: Operation;
+  request: LedgerRequest;
+  characters: number;
+  resolve(answer: object): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Group commit: while a lane's statement is in flight, later calls queue; when it returns, the queue goes out as one
+ * statement and one commit. There is no timer: a lone call goes out at once, alone. The calls of one user keep
+ * their order.
+ */
+export class GroupCommit {
+  private readonly lanes: readonly Lane[];
+
+  constructor(send: Send) {
+    this.lanes = Array.from({ length: laneCount }, () => new Lane(send));
+  }
+
+  submit(operation: Operation, request: LedgerRequest): Promise<object> {
+    const lane = this.lanes[hash(request.user_id) % laneCount] as Lane;
+    return new Promise((resolve, reject) => {
+      const characters = JSON.stringify(request).length;
+      lane.add({ operation, request, characters, resolve, reject });
+    });
+  }
+}
+
+class Lane {
+  private readonly queue: Member[] = [];
+  private isSending = false;
+
+  constructor(private readonly send: Send) {}
+
+  add(member: Member): void {
+    this.queue.push(member);
+    if (!this.isSending) void this.drain();
+  }
+
+  private async drain(): Promise<void> {
+    this.isSending = true;
+    while (this.queue.length > 0) await this.sendGroup(this.takeGroup());
+    this.isSending = false;
+  }
+
+  /** The oldest members that fit one statement: one operation, within the limits. */
+  private takeGroup(): Member[] {
+    const operation = this.queue[0]?.operation;
+    let characters = 0;
+    const end = this.queue.findIndex((member, index) => {
+      characters += member.characters;
+      return (
+        member.operation !== operation ||
+        index >= groupRequestsMax ||
+        (index > 0 && characters > groupCharactersMax)
+      );
+    });
+    return this.queue.splice(0, end === -1 ? this.queue.length : end);
+  }
+
+  /** Settles every member; never rejects. */
+  private async sendGroup(group: readonly Member[]): Promise<void> {
+    const [first] = group;
+    if (first === undefined) return;
+    try {
+      const requests = group.map((member) => member.request);
+      const answers = await this.send(first.operation, requests);
+      for (const [index, member] of group.entries()) {
+        const answer = answers[index];
+        if (answer === undefined) member.reject(new Error("The database answered for nothing"));
+        else member.resolve(answer);
+      }
+    } catch (error) {
+      if (group.length === 1 || CreditsError.is(error)) {
+        for (const member of group) member.reject(error);
+        return;
+      }
+      // The statement failed and was undone as a whole: whose fault it was shows when each goes alone.
+      for (const member of group) await this.sendGroup([member]);
+    }
+  }
+}
+
+/** FNV-1a over UTF-16 units: spreads users over the lanes, the same for one user always. */
+function hash(userId: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < userId.length; index++) {
+    value = Math.imul(value ^ userId.charCodeAt(index), 0x01000193);
+  }
+  return value >>> 0;
+}

@@ -1,0 +1,108 @@
+import type { Metadata } from "./argument.ts";
+import type { Engine } from "./engine.ts";
+import { CreditsError } from "./errors.ts";
+
+/** A set-based function of the schema: it takes any number of requests and answers each. */
+export type Operation = "consume" | "grant";
+
+/** A request as the functions of the schema read it. */
+export interface LedgerRequest {
+  user_id: string;
+  [field: string]: string | number | boolean | Metadata | undefined;
+}
+
+/** A refusal: its code and its facts, amounts in units. */
+export interface Refusal {
+  code:
+    | "INSUFFICIENT_CREDITS"
+    | "USER_BALANCE_NOT_FOUND"
+    | "WALLET_FROZEN"
+    | "IDEMPOTENCY_CONFLICT"
+    | "BALANCE_LIMIT"
+    | "BALANCE_OVERFLOW"
+    | "UNKNOWN_PLAN";
+  required?: number;
+  available?: number;
+  limit?: number;
+  field?: string;
+  plan?: string;
+}
+
+export function isRefusal(answer: object): answer is Refusal {
+  return "code" in answer;
+}
+
+/** The typed error of a refusal, by its code. */
+export function refusalError(engine: Engine, refusal: Refusal): CreditsError {
+  const { code } = refusal;
+  const required = engine.credits(refusal.required ?? 0);
+  const available = engine.credits(refusal.available ?? 0);
+  const limit = engine.credits(refusal.limit ?? 0);
+  switch (code) {
+    case "INSUFFICIENT_CREDITS":
+      return new CreditsError(code, `Insufficient credits: required ${required}, available ${available}`, {
+        required,
+        available,
+      });
+    case "USER_BALANCE_NOT_FOUND":
+      return new CreditsError(code, "User balance not found");
+    case "WALLET_FROZEN":
+      return new CreditsError(code, "The wallet is frozen");
+    case "IDEMPOTENCY_CONFLICT":
+      return new CreditsError(code, `The same key was used before with another ${refusal.field}`, {
+        field: refusal.field ?? "",
+      });
+    case "BALANCE_LIMIT":
+      return new CreditsError(
+        code,
+        `Free credits are granted up to a balance of ${limit}, available ${available}`,
+        {
+          limit,
+          available,
+        },
+      );
+    case "BALANCE_OVERFLOW":
+      return new CreditsError(code, `The balance would pass ${engine.credits(Number.MAX_SAFE_INTEGER)}`);
+    case "UNKNOWN_PLAN":
+      return unknownPlan(refusal.plan ?? "");
+  }
+}
+
+export function unknownPlan(planId: string): CreditsError {
+  return new CreditsError("UNKNOWN_PLAN", `Unknown plan: ${planId}`, { field: "planId" });
+}
+
+/**
+ * Sends requests to a set-based function of the schema in one statement, and returns an answer for each in order.
+ * Sent again, each may have happened already: then its key or its id finds it (rule 29).
+ */
+export function send(
+  engine: Engine,
+  operation: Operation,
+  requests: readonly LedgerRequest[],
+): Promise<object[]> {
+  return engine.call<object[]>(
+    `select credits.${operation}($1::text::jsonb, $2::text::timestamptz)::text as answer`,
+    (attempt) => [
+      JSON.stringify(attempt === 0 ? requests : requests.map((request) => ({ ...request, retried: true }))),
+      engine.now(),
+    ],
+  );
+}
+
+/**
+ * Does one request, together with others where the engine groups them.
+ * @throws the typed error of a refusal.
+ */
+export async function submit<Result extends object>(
+  engine: Engine,
+  operation: Operation,
+  request: LedgerRequest,
+): Promise<Result> {
+  const answer = engine.groupCommit
+    ? await engine.groupCommit.submit(operation, request)
+    : (await send(engine, operation, [request]))[0];
+  if (answer === undefined) throw new Error("The database answered for nothing");
+  if (isRefusal(answer)) throw refusalError(engine, answer);
+  return answer as Result;
+}
