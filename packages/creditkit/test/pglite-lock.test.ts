@@ -7,14 +7,17 @@ import fs, {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { fromPglite, openPglite } from "../src/adapters/pglite.ts";
+import { lockDirectory } from "../src/adapters/pglite-lock.ts";
 import { createCredits } from "../src/core/credits.ts";
 import { refusal } from "./ledger.ts";
 import type { OpenerOrder, OpenerReport } from "./programs/opener.ts";
@@ -157,6 +160,39 @@ describe("an embedded database belongs to one opener", () => {
       expect(readdirSync(lock)).toEqual([]);
     },
   );
+});
+
+describe("an owner in another container or on another machine, whose pid says nothing here", () => {
+  const elsewhere = () => join(lock, "owner-1-1-other.machine.7");
+
+  it("keeps the lock while it shows that it lives, and loses it a minute after it stopped", async () => {
+    mkdirSync(lock);
+    writeFileSync(elsewhere(), "");
+    expect(await openPglite(directory).catch((error) => error)).toMatchObject({
+      code: "DATABASE_IN_USE",
+      pid: 1,
+    });
+    const longAgo = new Date(Date.now() - 61_000);
+    utimesSync(elsewhere(), longAgo, longAgo);
+    await openAndClose(openPglite(directory));
+    expect(readdirSync(lock)).toEqual([]);
+  });
+
+  it("shows that it lives by touching its claim", () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    try {
+      const unlock = lockDirectory(lock);
+      const claim = join(lock, readdirSync(lock)[0] ?? "");
+      const longAgo = new Date(0);
+      utimesSync(claim, longAgo, longAgo);
+      vi.advanceTimersByTime(10_000);
+      expect(statSync(claim).mtimeMs).toBeGreaterThan(0);
+      unlock();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
 });
 
 describe("10 processes that race for the lock", () => {
