@@ -1,6 +1,15 @@
 import { beforeEach, expect, it } from "vitest";
 import { defaultCreditsConfig } from "../src/core/config.ts";
-import { describeLedger, type Ledger, newUser, refusal, snapshot } from "./ledger.ts";
+import {
+  describeLedger,
+  emptyBooks,
+  failOn,
+  type Ledger,
+  mend,
+  newUser,
+  refusal,
+  snapshot,
+} from "./ledger.ts";
 import { dayMs } from "./model.ts";
 
 const nothing = { processedBatches: 0, processedUsers: 0, totalExpiredAmount: 0 };
@@ -229,30 +238,4 @@ async function grantMany(ledger: Ledger, userId: string, batches: number, amount
     JSON.stringify(requests),
     ledger.clock.now().toISOString(),
   ]);
-}
-
-/** Whole-table jobs then see the users of one test only. */
-async function emptyBooks(ledger: Ledger): Promise<void> {
-  // Replica mode passes by the trigger that keeps history.
-  await ledger.sql(`do $$ begin
-    set local session_replication_role = replica;
-    truncate credits.wallet, credits.batch, credits.transaction, credits.purchase, credits.subscription;
-  end $$`);
-}
-
-/** Makes the database raise an error for one user's expirations. */
-async function failOn(ledger: Ledger, userId: string): Promise<void> {
-  await ledger.sql(`create function public.fail() returns trigger language plpgsql as $$
-    begin
-      if new.user_id = '${userId}' then raise exception 'planted'; end if;
-      return new;
-    end $$`);
-  await ledger.sql(
-    "create trigger fail before insert on credits.transaction for each row execute function public.fail()",
-  );
-}
-
-async function mend(ledger: Ledger): Promise<void> {
-  await ledger.sql("drop trigger fail on credits.transaction");
-  await ledger.sql("drop function public.fail()");
 }

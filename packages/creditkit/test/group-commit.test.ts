@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createCredits } from "../src/core/credits.ts";
 import type { Database } from "../src/core/database.ts";
 import { groupCharactersMax, groupRequestsMax, laneCount } from "../src/core/group-commit.ts";
-import { describeLedger, type Ledger, newUser } from "./ledger.ts";
+import { describeLedger, failOn, type Ledger, mend, newUser } from "./ledger.ts";
 
 /** The requests of each statement that went out, and how many were under way at once. */
 interface Traffic {
@@ -191,15 +191,11 @@ describeLedger("group commit", (ledger) => {
 
   it("fails alone whom the database itself refuses", async () => {
     const [good, cursed] = [await funded(10), await funded(10)];
-    await ledger().sql(`create or replace function public.curse() returns trigger language plpgsql as
-      $$ begin if new.user_id = '${cursed}' then raise exception 'cursed'; end if; return new; end $$`);
-    await ledger().sql(
-      "create trigger curse before insert on credits.transaction for each row execute function public.curse()",
-    );
+    await failOn(ledger(), cursed);
     const { credits } = watched(ledger());
     const spend = (userId: string) => credits.consume({ userId, amount: 1, service: "chat" });
     const outcomes = await Promise.allSettled([good, good, cursed, good, cursed, good].map(spend));
-    await ledger().sql("drop trigger curse on credits.transaction");
+    await mend(ledger());
     expect(outcomes.map((outcome) => outcome.status)).toEqual(
       [1, 1, 0, 1, 0, 1].map((ok) => (ok ? "fulfilled" : "rejected")),
     );

@@ -131,3 +131,29 @@ export async function refusal(
   }
   throw new Error("It was not refused");
 }
+
+/** Whole-table jobs then see the users of one test only. */
+export async function emptyBooks(ledger: Ledger): Promise<void> {
+  // Replica mode passes by the triggers that keep history.
+  await ledger.sql(`do $$ begin
+    set local session_replication_role = replica;
+    truncate credits.wallet, credits.batch, credits.transaction, credits.purchase, credits.subscription;
+  end $$`);
+}
+
+/** Makes the database itself refuse every new transaction of one user, until `mend`. */
+export async function failOn(ledger: Ledger, userId: string): Promise<void> {
+  await ledger.sql(`create function public.fail() returns trigger language plpgsql as $$
+    begin
+      if new.user_id = '${userId}' then raise exception 'planted'; end if;
+      return new;
+    end $$`);
+  await ledger.sql(
+    "create trigger fail before insert on credits.transaction for each row execute function public.fail()",
+  );
+}
+
+export async function mend(ledger: Ledger): Promise<void> {
+  await ledger.sql("drop trigger fail on credits.transaction");
+  await ledger.sql("drop function public.fail()");
+}

@@ -5,7 +5,14 @@ import type { ConsumeResult } from "../src/core/consume.ts";
 import type { Credits } from "../src/core/credits.ts";
 import { CreditsError } from "../src/core/errors.ts";
 import type { GrantParams, GrantResult } from "../src/core/grant.ts";
-import { type Ledger, newUser, openPgliteLedger, openPostgresLedger, startOfTime } from "./ledger.ts";
+import {
+  emptyBooks,
+  type Ledger,
+  newUser,
+  openPgliteLedger,
+  openPostgresLedger,
+  startOfTime,
+} from "./ledger.ts";
 import * as model from "./model.ts";
 
 const plan = (id: string, monthlyGrant: number, validityDays: number, enabled = true) => ({
@@ -734,11 +741,7 @@ describe.each([
 /** Empty books for users nobody had: whole-table jobs then see this run alone. */
 async function freshRun(ledger: Ledger | undefined): Promise<Real> {
   if (ledger === undefined) throw new Error("The ledger is not open");
-  // Replica mode passes by the trigger that keeps history.
-  await ledger.sql(`do $$ begin
-    set local session_replication_role = replica;
-    truncate credits.wallet, credits.batch, credits.transaction, credits.purchase, credits.subscription;
-  end $$`);
+  await emptyBooks(ledger);
   ledger.clock.set(startOfTime);
   return new Real(ledger, ledger.with(firstConfig), newUser());
 }

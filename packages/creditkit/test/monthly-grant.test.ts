@@ -2,7 +2,16 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { CreditsConfig } from "../src/core/config.ts";
 import type { Credits } from "../src/core/credits.ts";
 import type { SubscriptionParams, SubscriptionStatus } from "../src/core/subscription.ts";
-import { describeLedger, type Ledger, newUser, refusal, snapshot } from "./ledger.ts";
+import {
+  describeLedger,
+  emptyBooks,
+  failOn,
+  type Ledger,
+  mend,
+  newUser,
+  refusal,
+  snapshot,
+} from "./ledger.ts";
 import { dayMs } from "./model.ts";
 
 const plan = (id: string, monthlyGrant: number, validityDays: number, enabled = true) => ({
@@ -842,32 +851,6 @@ describeLedger("the monthly grant", (ledger) => {
     });
   });
 });
-
-/** Whole-table jobs then see the users of one test only. */
-async function emptyBooks(ledger: Ledger): Promise<void> {
-  // Replica mode passes by the trigger that keeps history.
-  await ledger.sql(`do $$ begin
-    set local session_replication_role = replica;
-    truncate credits.wallet, credits.batch, credits.transaction, credits.purchase, credits.subscription;
-  end $$`);
-}
-
-/** Makes the database raise an error for one user's grants. */
-async function failOn(ledger: Ledger, userId: string): Promise<void> {
-  await ledger.sql(`create function public.fail() returns trigger language plpgsql as $$
-    begin
-      if new.user_id = '${userId}' then raise exception 'planted'; end if;
-      return new;
-    end $$`);
-  await ledger.sql(
-    "create trigger fail before insert on credits.batch for each row execute function public.fail()",
-  );
-}
-
-async function mend(ledger: Ledger): Promise<void> {
-  await ledger.sql("drop trigger fail on credits.batch");
-  await ledger.sql("drop function public.fail()");
-}
 
 /** `2026-01 pro 200 until 2026-02-09T00:00, left 0`: what a user was granted and what is left of it, by expiry. */
 async function batchesOf(ledger: Ledger, userId: string): Promise<string[]> {
