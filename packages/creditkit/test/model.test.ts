@@ -141,6 +141,8 @@ async function settle<Expected, Answer>(
   expected: model.Step<Expected>,
   work: Promise<Answer>,
 ): Promise<{ expected: Expected; answer: Answer } | undefined> {
+  // At once: the next call of a burst is made before this one is answered.
+  if (!("refusal" in expected)) state.books = expected.books;
   const actual = await attempt(work);
   if ("refusal" in expected) {
     const { fields, ...refusal } = expected.refusal;
@@ -150,17 +152,18 @@ async function settle<Expected, Answer>(
     return undefined;
   }
   if ("refusal" in actual) throw new Error(`Refused, but the rules allow it: ${JSON.stringify(actual)}`);
-  state.books = expected.books;
   return { expected: expected.answer, answer: actual.answer };
 }
 
 // ---- Steps ----
 
+type Act<Input> = (state: Model, real: Real, input: Input) => Promise<void>;
+
 class Step<Input> implements fc.AsyncCommand<Model, Real> {
   constructor(
     private readonly name: string,
     private readonly input: Input,
-    private readonly act: (state: Model, real: Real, input: Input) => Promise<void>,
+    private readonly act: Act<Input>,
   ) {}
 
   check(): boolean {
@@ -176,6 +179,30 @@ class Step<Input> implements fc.AsyncCommand<Model, Real> {
   toString(): string {
     return `${this.name}(${JSON.stringify(this.input)})`;
   }
+
+  /** The same step of another user. */
+  of(userId: string): Step<Input> {
+    const input = typeof this.input === "string" ? userId : { ...this.input, userId };
+    return new Step(this.name, input as Input, this.act);
+  }
+
+  perform(state: Model, real: Real): Promise<void> {
+    return this.act(state, real, this.input);
+  }
+}
+
+/** Calls of one user that do not wait for each other: they keep their order, in however many statements they go. */
+class Burst extends Step<null> {
+  constructor(private readonly members: readonly Pick<Step<unknown>, "perform" | "toString">[]) {
+    super("burst", null, async (state, real) => {
+      const outcomes = await Promise.allSettled(members.map((member) => member.perform(state, real)));
+      for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+    });
+  }
+
+  override toString(): string {
+    return `at once [${this.members.join(", ")}]`;
+  }
 }
 
 const users = ["ada", "bob", "eve"];
@@ -190,11 +217,7 @@ const planId = fc.constantFrom("free", "basic", "pro");
 const description = fc.constantFrom("one", "two");
 
 /** A step by name: how its input is made, and what it does on both sides. */
-function step<Input>(
-  name: string,
-  input: fc.Arbitrary<Input>,
-  act: (state: Model, real: Real, input: Input) => Promise<void>,
-): fc.Arbitrary<fc.AsyncCommand<Model, Real>> {
+function step<Input>(name: string, input: fc.Arbitrary<Input>, act: Act<Input>): fc.Arbitrary<Step<Input>> {
   return input.map((value) => new Step(name, value, act));
 }
 
@@ -528,6 +551,18 @@ const expireStep = step("processExpired", fc.constant(null), async (state, real)
   note("batch expired", booked.length);
 });
 
+const burstStep = user.chain((userId) => {
+  const members = fc.oneof(
+    grantStep.map((one) => one.of(userId)),
+    consumeStep.map((one) => one.of(userId)),
+    registrationStep.map((one) => one.of(userId)),
+    grantSubscriptionStep.map((one) => one.of(userId)),
+    grantPurchasedStep.map((one) => one.of(userId)),
+    consumeForServiceStep.map((one) => one.of(userId)),
+  );
+  return fc.array(members, { minLength: 2, maxLength: 8 }).map((some) => new Burst(some));
+});
+
 const configureStep = step("configure", fc.constantFrom(0, 1), async (state, real, index) => {
   const config = configs[index];
   if (config === undefined) return;
@@ -683,6 +718,7 @@ const weights: [fc.Arbitrary<fc.AsyncCommand<Model, Real>>, number][] = [
   [expireStep, 2],
   [clockStep, 5],
   [pageStep, 1],
+  [burstStep, 4],
   [configureStep, 1],
 ];
 const steps = weights.flatMap(([one, weight]) => Array<typeof one>(weight).fill(one));
