@@ -213,6 +213,30 @@ describeLedger("consume", (ledger) => {
       });
     });
 
+    it("replays a keyed charge although the service is free by now, and keeps the key's meaning (rules 9, 14)", async () => {
+      const userId = newUser();
+      await grant(userId, 50);
+      const request = { userId, service: "google:chat", idempotencyKey: "k" };
+      const first = await ledger().credits.consumeForService(request);
+      const before = await snapshot(ledger());
+      const free = ledger().with({ consumption: { "google:chat": 0, ping: 0 } });
+      expect(await free.consumeForService(request)).toEqual({ ...first, replayed: true });
+      expect(await refusal(free.consumeForService({ ...request, service: "ping" }))).toMatchObject({
+        code: "IDEMPOTENCY_CONFLICT",
+        field: "service",
+      });
+      const unpaid = { transactionId: "", consumedAmount: 0, consumptionLog: [] };
+      expect(await free.consumeForService({ ...request, idempotencyKey: "l" })).toEqual({
+        ...unpaid,
+        newBalance: 48,
+      });
+      expect(await free.consumeForService({ ...request, userId: newUser() })).toEqual({
+        ...unpaid,
+        newBalance: 0,
+      });
+      expect(await snapshot(ledger())).toBe(before);
+    });
+
     it("replays a keyed charge although the price was changed in between", async () => {
       const userId = newUser();
       await grant(userId, 50);

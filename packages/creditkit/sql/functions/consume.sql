@@ -7,7 +7,7 @@
 -- Request: {user_id, id, amount, amount_given, service, key?, retried?, description?, metadata?}.
 --   id: the transaction's id, made by the caller, so that an unkeyed spend whose outcome got lost can be
 --     sent again with `retried` and acts once. amount_given false: the amount came from the configuration
---     and is not part of what the caller meant.
+--     and is not part of what the caller meant. amount 0: look for the key, and write nothing.
 -- Result, one per request in order: {id, amount, available, batch_ids, batch_amounts, batch_remainders, replayed},
 --   or {code, …}: a refusal changes nothing and does not abort the caller's transaction.
 -- Locks: the wallets in order of user id. Batches and transactions of a wallet change only under its lock.
@@ -131,6 +131,12 @@ begin
       when v_seen.id is not null then
         -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
         credits.consumption_result(v_seen, v_seen.id <> v_request.id)
+      -- A service that is free by now: the key had not paid for anything, and still does not (rule 11).
+      when v_request.amount = 0 then
+        jsonb_build_object(
+          'id', '', 'amount', 0, 'available', coalesce(w_available[v_wallet], 0), 'batch_ids', '[]'::jsonb,
+          'batch_amounts', '[]'::jsonb, 'batch_remainders', '[]'::jsonb, 'replayed', false
+        )
       when v_wallet is null then
         jsonb_build_object('code', 'USER_BALANCE_NOT_FOUND')
       when w_status[v_wallet] = 'frozen' then

@@ -26,7 +26,7 @@ as $$
   ) as page
 $$;
 
--- Books the breakage of every expired batch of some users: one transaction per batch, in drain order. What has
+-- Books the breakage of every expired batch of some users: one transaction per batch, in order of expiry. What has
 -- expired was invisible already (rule 6): no available balance changes.
 -- Returns [{user_id, batches, amount}], nothing for a user who had nothing to book.
 -- Locks: the wallets in order of user id.

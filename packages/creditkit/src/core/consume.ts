@@ -82,7 +82,8 @@ export async function consumeForService(
   if (price === undefined && engine.config.strictServices) {
     throw new CreditsError("UNKNOWN_SERVICE", `Unknown service: ${spend.service}`, { field: "service" });
   }
-  if (price === 0) {
+  // With a key, the ledger looks whether it was charged while the service had a price (rules 9, 14).
+  if (price === 0 && spend.key === undefined) {
     const { availableCredits } = await getInfo(engine, { userId: spend.user_id });
     return { transactionId: "", consumedAmount: 0, consumptionLog: [], newBalance: availableCredits };
   }
