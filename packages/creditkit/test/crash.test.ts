@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { fromPool } from "../src/adapters/pg.ts";
 import { fromPglite, openPglite } from "../src/adapters/pglite.ts";
 import { type Credits, createCredits } from "../src/core/credits.ts";
 import type { Connection, Database } from "../src/core/database.ts";
-import { describeLedger, type Ledger, newUser, openPostgresLedger, refusal } from "./ledger.ts";
+import { describeLedger, emptyBooks, type Ledger, newUser, openPostgresLedger, refusal } from "./ledger.ts";
 import { databaseUrl, type PostgresServer, startPostgres } from "./postgres-server.ts";
 import { type Program, startProgram } from "./programs/program.ts";
 import type { WriterOrder, WriterReport } from "./programs/writer.ts";
@@ -303,23 +303,77 @@ describeLedger("an answer that got lost (rule 29)", (ledger) => {
     }
   });
 
-  it("is asked for again by the jobs too, and nobody is granted or expired twice (rule 28)", async () => {
-    const userId = await funded();
-    await ledger().credits.grant({ userId, amount: 7, type: "purchase", validityDays: 1 });
-    ledger().clock.advanceDays(2);
-    const jobs = () => on(losingAnswers(ledger().database, 1));
-    await jobs().processExpired();
-    await jobs().processDailyGrant();
-    expect(
-      await ledger().sql(
-        `select type, amount::integer from credits.transaction
-         where user_id = $1 and type in ('expiration', 'monthly_grant') order by sequence`,
-        [userId],
-      ),
-    ).toEqual([
-      { type: "expiration", amount: 7 },
-      { type: "monthly_grant", amount: 10 },
-    ]);
+  describe("of a job's page", () => {
+    beforeEach(() => emptyBooks(ledger()));
+
+    /** Two users with a batch of 7 and one of 2 that have expired, and the month of the free plan that is due. */
+    const due = async () => {
+      const users = [newUser(), newUser()];
+      for (const userId of users) {
+        await ledger().credits.grant({ userId, amount: 100, type: "purchase" });
+        await ledger().credits.grant({ userId, amount: 7, type: "purchase", validityDays: 1 });
+        await ledger().credits.grant({ userId, amount: 2, type: "purchase", validityDays: 2 });
+      }
+      ledger().clock.advanceDays(2);
+      return users;
+    };
+    const expectDoneOnce = async (users: string[]) => {
+      const rows = await ledger().sql<{ user_id: string; type: string; amount: number }>(
+        `select user_id, type, amount::integer from credits.transaction
+         where type in ('expiration', 'monthly_grant') order by user_id collate "C", sequence`,
+      );
+      const each = [
+        { type: "expiration", amount: 7 },
+        { type: "expiration", amount: 2 },
+        { type: "monthly_grant", amount: 10 },
+      ];
+      expect(rows).toEqual(users.toSorted().flatMap((user_id) => each.map((row) => ({ user_id, ...row }))));
+    };
+    const expired = { processedBatches: 4, processedUsers: 2, totalExpiredAmount: 18 };
+
+    it.each([1, 5])(
+      "is asked for again, acts once and counts exactly, lost %i times (rule 28)",
+      async (times) => {
+        const users = await due();
+        const jobs = () => on(losingAnswers(ledger().database, times));
+        expect(await jobs().processExpired()).toEqual(expired);
+        const granted = await jobs().processDailyGrant();
+        expect(granted).toMatchObject({ processed: 2, successful: 2, skipped: 0, failed: 0 });
+        const grants = await ledger().sql<{ id: string }>(
+          "select id from credits.transaction where type = 'monthly_grant'",
+        );
+        expect(granted.results.map(({ transactionId }) => transactionId).toSorted()).toEqual(
+          grants.map(({ id }) => id).toSorted(),
+        );
+        await expectDoneOnce(users);
+        // The next run is another page: what the last one did is not its work.
+        expect(await jobs().processExpired()).toMatchObject({ processedBatches: 0, processedUsers: 0 });
+        expect(await jobs().processDailyGrant()).toMatchObject({ successful: 0, skipped: 2 });
+      },
+    );
+
+    it("counts what was done for a page that then had to be done user by user (rule 28)", async () => {
+      const users = await due();
+      const { database } = ledger();
+      let left = 2;
+      // The answer gets lost, and the next attempt fails for a reason that no retry mends.
+      const unlucky = (): Database => ({
+        inTransaction: false,
+        query: async (text, parameters) => {
+          if (!/credits\.(grant_monthly|expire)\(/.test(text) || left === 0)
+            return database.query(text, parameters);
+          left -= 1;
+          if (left === 0) throw new Error("planted");
+          await database.query(text, parameters);
+          throw connectionReset();
+        },
+        transaction: (work) => database.transaction(work),
+      });
+      expect(await on(unlucky()).processExpired()).toEqual(expired);
+      left = 2;
+      expect(await on(unlucky()).processDailyGrant()).toMatchObject({ successful: 2, skipped: 0, failed: 0 });
+      await expectDoneOnce(users);
+    });
   });
 
   it("leaves books that the audit finds clean", async () => {

@@ -310,6 +310,7 @@ describeLedger("the Drizzle schema", (ledger) => {
       description: "one",
       metadata: { model: "x", tokens: [1, 2] },
       createdAt: at,
+      jobPage: null,
     });
     expectTypeOf(transactionRow?.batchIds).toEqualTypeOf<string[] | undefined>();
     expectTypeOf(transactionRow?.batchAmounts).toEqualTypeOf<number[] | undefined>();
@@ -337,7 +338,7 @@ describeLedger("the Drizzle schema", (ledger) => {
         anchor: at,
         billingInterval: "year",
         currentPeriodEnd: new Date("2027-01-15T10:00:00.123Z"),
-        entitledFrom: at,
+        entitledFrom: null,
         createdAt: at,
         updatedAt: at,
       },

@@ -482,11 +482,13 @@ const subscription = fc.record({
   interval: fc.constantFrom("month", "year"),
   /** Days from the step's clock. */
   paidDays: fc.constantFrom(-40, 0, 10, 60, 365),
+  /** A period of the original anchor whose start is given for the anchor. */
+  anchorPeriod: fc.constantFrom(0, 0, 0, 1, 3),
 });
 
 const upsertStep = step("upsertSubscription", subscription, async (state, real, input) => {
-  const { userId, paidDays, id, ...rest } = input;
-  const anchor = anchors[id] ?? Number.NaN;
+  const { userId, paidDays, id, anchorPeriod, ...rest } = input;
+  const anchor = model.periodStart(anchors[id] ?? Number.NaN, anchorPeriod);
   const paidUntil = state.clock + paidDays * model.dayMs;
   await settle(
     state,

@@ -510,9 +510,26 @@ function isSuspended(subscription: Subscription, at: number): boolean {
 }
 
 /** Whether a subscription's state entitles to a period that starts then (17). */
-function entitles({ status, interval, paidUntil }: Subscription, start: number): boolean {
+function entitles(subscription: Subscription, start: number): boolean {
+  const { status, interval } = subscription;
   if (!entitledStatuses.has(status)) return false;
-  return (status !== "canceled" && interval === "month") || start < paidUntil;
+  return (status !== "canceled" && interval === "month") || start < grantsEnd(subscription);
+}
+
+/** The instant from which no period is paid for; a day past a year's end pays for no thirteenth month (16). */
+function grantsEnd({ anchor, interval, paidUntil }: Subscription): number {
+  const index = periodIndex(anchor, paidUntil);
+  const start = periodStart(anchor, index);
+  const isYearsEnd = interval === "year" && index > 0 && index % 12 === 0 && paidUntil - start <= dayMs;
+  return isYearsEnd ? start : paidUntil;
+}
+
+/** A period's start is no new anchor: the original one is (16). */
+function anchorOf(before: Subscription | undefined, given: Omit<Subscription, "entitledFrom">): number {
+  if (before === undefined || before.interval !== given.interval || given.anchor <= before.anchor)
+    return given.anchor;
+  const index = periodIndex(before.anchor, given.anchor);
+  return periodStart(before.anchor, index) === given.anchor ? before.anchor : given.anchor;
 }
 
 export function upsertSubscription(
@@ -528,7 +545,11 @@ export function upsertSubscription(
   const before = account.subscriptions.find((one) => one.id === given.id);
   const resumed =
     before !== undefined && isSuspended(before, at) && !isSuspended({ ...before, ...given }, at);
-  const after = { ...given, entitledFrom: resumed ? at : (before?.entitledFrom ?? Number.NEGATIVE_INFINITY) };
+  const after = {
+    ...given,
+    anchor: anchorOf(before, given),
+    entitledFrom: resumed ? at : (before?.entitledFrom ?? Number.NEGATIVE_INFINITY),
+  };
   const others = account.subscriptions.filter((one) => one.id !== given.id);
   const subscriptions = [...others, after].sort((one, other) => (one.id < other.id ? -1 : 1));
   const wallet = account.wallet && { ...account.wallet, lastAt: at };
@@ -586,7 +607,8 @@ export function nextGrants(rules: Rules, account: Account, at: number) {
     .map((one) => {
       const start = periodStart(one.anchor, Math.max(0, periodIndex(one.anchor, at) + 1));
       // A year that is not canceled renews: what it lacks is only to be paid.
-      return { planId: one.planId, start, isEntitled: entitles({ ...one, interval: "month" }, start) };
+      const isPaid = one.status !== "canceled" || start < grantsEnd(one);
+      return { planId: one.planId, start, isEntitled: entitledStatuses.has(one.status) && isPaid };
     })
     .filter((next) => next.isEntitled);
   if (live.length === 0 && account.wallet !== null) {

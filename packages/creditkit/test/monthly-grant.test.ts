@@ -393,6 +393,18 @@ describeLedger("the monthly grant", (ledger) => {
       },
     );
 
+    it.each([
+      ["a second", 1_000, 12],
+      ["a day", dayMs, 12],
+      ["more than a day", dayMs + 1, 13],
+    ])("grants no thirteenth time for a year that is paid until %s past its end", async (_, past, grants) => {
+      const end = Date.parse("2027-01-10T00:00:00.000Z");
+      const userId = await subscriber({ interval: "year", currentPeriodEnd: new Date(end + past) });
+      for (let month = 0; month < 12; month++) await runAt(`2026-${String(month + 1).padStart(2, "0")}-10`);
+      await runAt("2027-01-10T00:00:00.500Z");
+      expect(await grantsOf(userId)).toHaveLength(grants);
+    });
+
     it("says when the next period begins", async () => {
       const userId = await subscriber({
         interval: "year",
@@ -413,6 +425,51 @@ describeLedger("the monthly grant", (ledger) => {
         "2026-02-28T15:00:00.000Z",
         "2026-03-31T15:00:00.000Z",
       ]);
+    });
+  });
+
+  describe("counts periods from the original anchor (rule 16)", () => {
+    /** The starts of the periods granted after January 31st: a batch lasts 30 days from there. */
+    const startsAfterRenewal = async (anchor: string, change: Partial<SubscriptionParams> = {}) => {
+      at("2026-01-31T12:00:00.000Z");
+      const userId = await subscriber({ anchor: new Date("2026-01-31T12:00:00.000Z") });
+      await run();
+      await subscribe(userId, { anchor: new Date(anchor), ...change });
+      for (let day = 0; day < 70; day++) {
+        ledger().clock.advanceDays(1);
+        await run();
+      }
+      const rows = await ledger().sql<{ start: string }>(
+        `select to_char(expires_at at time zone 'UTC' - interval '30 days', 'MM-DD HH24:MI') as start
+         from credits.batch where user_id = $1 order by sequence`,
+        [userId],
+      );
+      return rows.map(({ start }) => start);
+    };
+
+    it("also when a renewal names the new period's start for the anchor", async () => {
+      expect(await startsAfterRenewal("2026-02-28T12:00:00.000Z")).toEqual([
+        "01-31 12:00",
+        "02-28 12:00",
+        "03-31 12:00",
+      ]);
+    });
+
+    it.each([
+      [
+        "the provider reset it",
+        "2026-02-15T12:00:00.000Z",
+        {},
+        ["01-31 12:00", "02-15 12:00", "03-15 12:00"],
+      ],
+      [
+        "the subscription became a yearly one",
+        "2026-02-28T12:00:00.000Z",
+        { interval: "year", currentPeriodEnd: new Date("2027-02-28T12:00:00.000Z") },
+        ["01-31 12:00", "02-28 12:00", "03-28 12:00"],
+      ],
+    ] as const)("from a new one when %s", async (_, anchor, change, starts) => {
+      expect(await startsAfterRenewal(anchor, change)).toEqual(starts);
     });
   });
 

@@ -1,11 +1,11 @@
--- A page of the batches that have expired and still hold something, in order of expiry, after a given one.
+-- A page of the batches that expired until an instant and still hold something, in order of expiry, after a given one.
 -- Returns [{user_id, batch_id, expires_at}].
 create or replace function credits.expired_batches(
-  p_after_expiry timestamptz, p_after_user_id text, p_after_id uuid, p_limit integer, p_now timestamptz
+  p_after_expiry timestamptz, p_after_user_id text, p_after_id uuid, p_limit integer, p_until timestamptz
 )
 returns jsonb
 language sql
-volatile
+stable
 as $$
   select coalesce(
     jsonb_agg(
@@ -18,19 +18,18 @@ as $$
     select batch.user_id, batch.id, batch.expires_at
     from credits.batch
     where batch.is_open
-      -- Selected, so that the clock is read once and the index can be used.
-      and batch.expires_at <= (select credits.clock(p_now))
+      and batch.expires_at <= p_until
       and (batch.expires_at, batch.user_id, batch.id) > (p_after_expiry, p_after_user_id collate "C", p_after_id)
     order by batch.expires_at, batch.user_id, batch.id
     limit p_limit
   ) as page
 $$;
 
--- Books the breakage of every expired batch of some users: one transaction per batch, in order of expiry. What has
--- expired was invisible already (rule 6): no available balance changes.
--- Returns [{user_id, batches, amount}], nothing for a user who had nothing to book.
+-- Books the breakage of every expired batch of some users: one transaction per batch, in order of expiry. What has expired was invisible already (rule 6): no available balance changes.
+-- Returns [{user_id, id, batch_id, amount, available}], nothing for a user who had nothing to book. With p_retried, what
+-- the same page (p_page) had booked before its answer got lost is part of the answer (rule 28).
 -- Locks: the wallets in order of user id.
-create or replace function credits.expire(p_user_ids text[], p_now timestamptz)
+create or replace function credits.expire(p_user_ids text[], p_page uuid, p_retried boolean, p_now timestamptz)
 returns jsonb
 language plpgsql
 set enable_seqscan = off
@@ -79,18 +78,19 @@ begin
   written as (
     insert into credits.transaction (
       user_id, sequence, id, type, amount, debit_account, credit_account,
-      batch_ids, batch_amounts, batch_remainders, available_after, created_at
+      batch_ids, batch_amounts, batch_remainders, available_after, created_at, job_page
     )
     select
       gone.user_id, gone.sequence, credits.uuid_v7(gone.at), 'expiration', gone.remaining,
       'WALLET:' || gone.user_id, 'SYSTEM:expiration',
-      array[gone.id], array[gone.remaining], array[0::bigint], gone.available, gone.at
+      array[gone.id], array[gone.remaining], array[0::bigint], gone.available, gone.at, p_page
     from gone
     order by gone.user_id, gone.sequence
+    returning user_id, sequence, id, batch_ids, amount, available_after
   ),
   booked as (
     select
-      gone.user_id, count(*) as batches, sum(gone.remaining)::bigint as amount,
+      gone.user_id, sum(gone.remaining)::bigint as amount,
       max(gone.sequence) as sequence, max(gone.at) as at
     from gone
     group by gone.user_id
@@ -101,9 +101,25 @@ begin
     from booked
     where wallet.user_id = booked.user_id
   )
-  select jsonb_agg(jsonb_build_object('user_id', booked.user_id, 'batches', booked.batches, 'amount', booked.amount))
+  select jsonb_agg(
+    jsonb_build_object(
+      'user_id', answer.user_id, 'id', answer.id, 'batch_id', answer.batch_ids[1], 'amount', answer.amount,
+      'available', answer.available_after
+    )
+    order by answer.user_id, answer.sequence
+  )
   into v_booked
-  from booked;
+  from (
+    select written.* from written
+    union all
+    -- The statement's snapshot: not what it writes itself.
+    select
+      earlier.user_id, earlier.sequence, earlier.id, earlier.batch_ids, earlier.amount, earlier.available_after
+    from credits.transaction as earlier
+    where p_retried
+      and earlier.user_id = any (p_user_ids)
+      and earlier.job_page = p_page
+  ) as answer;
 
   return coalesce(v_booked, '[]');
 end;

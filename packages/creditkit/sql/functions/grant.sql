@@ -2,7 +2,7 @@
 -- users in one call; a single grant is a batch of one.
 --
 -- Request: {user_id, type, amount, priority, validity_days?, valid_from?, id?, retried?, idempotency_key?, source_plan?,
---   period?, current_period?, package_id?, price_id?, purchase_id?, balance_max?, description?, metadata?}.
+--   period?, current_period?, package_id?, price_id?, purchase_id?, balance_max?, description?, metadata?, job_page?}.
 --   id: the transaction's id, made by the caller; required with a purchase_id.
 --   current_period: take the label of the plan's period that contains T.
 --   valid_from: count validity_days from there instead of from T (a period that is caught up).
@@ -114,7 +114,7 @@ begin
       cross join lateral jsonb_to_record(asked.value) as body (
         user_id text, type text, amount bigint, priority smallint, validity_days integer, valid_from timestamptz,
         id uuid, retried boolean, idempotency_key text, source_plan text, period text, current_period boolean,
-        package_id text, price_id text, purchase_id text, balance_max bigint, description text, metadata jsonb
+        package_id text, price_id text, purchase_id text, balance_max bigint, description text, metadata jsonb, job_page uuid
       )
     ),
     keyed as (
@@ -288,6 +288,7 @@ begin
     v_row.description := v_request.description;
     v_row.metadata := v_request.metadata;
     v_row.created_at := w_at[v_wallet];
+    v_row.job_page := v_request.job_page;
 
     v_paid_ids := v_paid_ids || v_request.purchase_id;
     v_paid := v_paid || row(

@@ -24,10 +24,11 @@ $$;
 -- batch would still be valid, expiring as if granted when the period began (rules 16–19).
 --
 -- p_plans: {<plan id>: {amount, validity_days}}, the enabled plans of the configuration; null stands for a disabled one.
--- Returns [{user_id, id, amount, period} | {user_id, code, …}], nothing for a user to whom nothing is due.
+-- Returns [{user_id, id, amount, period} | {user_id, code, …}], nothing for a user to whom nothing is due. With
+-- p_retried, what the same page (p_page) had granted before its answer got lost is part of the answer (rule 28).
 -- Locks: as credits.grant. Codes: UNKNOWN_PLAN (plan), BALANCE_LIMIT, BALANCE_OVERFLOW.
 create or replace function credits.grant_monthly(
-  p_user_ids text[], p_plans jsonb, p_balance_max bigint, p_now timestamptz
+  p_user_ids text[], p_plans jsonb, p_balance_max bigint, p_page uuid, p_retried boolean, p_now timestamptz
 )
 returns jsonb
 language plpgsql
@@ -42,6 +43,7 @@ declare
   v_requests jsonb;
   v_unknown jsonb;
   v_granted jsonb;
+  v_earlier jsonb;
 begin
   -- A subscriber may have no wallet yet: it is locked from here on like the others.
   v_opened := credits.open_wallets(
@@ -55,7 +57,8 @@ begin
       jsonb_build_object(
         'user_id', due.user_id, 'type', 'monthly_grant', 'amount', due.amount, 'priority', 0,
         'source_plan', due.plan_id, 'period', credits.period_label(due.period_start),
-        'validity_days', due.validity_days, 'valid_from', due.period_start, 'balance_max', p_balance_max
+        'validity_days', due.validity_days, 'valid_from', due.period_start, 'balance_max', p_balance_max,
+        'job_page', p_page
       )
       -- The largest plan of a period first: a smaller one then finds nothing left to add.
       order by due.user_id, due.period_start, due.amount desc, due.plan_id
@@ -82,7 +85,8 @@ begin
         ),
         credits.period_index(entitled.anchor, entitled.at)
       ) as index (k)
-      where credits.period_start(entitled.anchor, index.k + 1) > entitled.entitled_from
+      where entitled.entitled_from is null
+        or credits.period_start(entitled.anchor, index.k + 1) > entitled.entitled_from
     ) as period
     where period.period_start + make_interval(hours => 24 * (entitled.plan ->> 'validity_days')::integer) > entitled.at
       and (entitled.grants_until is null or period.period_start < entitled.grants_until)
@@ -103,12 +107,25 @@ begin
     and subscribed.plan_id <> 'free'
     and not p_plans ? subscribed.plan_id;
 
+  if p_retried then
+    select jsonb_agg(
+      jsonb_build_object(
+        'user_id', earlier.user_id, 'id', earlier.id, 'amount', earlier.amount, 'period', earlier.period
+      )
+      order by earlier.user_id, earlier.sequence
+    )
+    into v_earlier
+    from credits.transaction as earlier
+    where earlier.user_id = any (p_user_ids)
+      and earlier.job_page = p_page;
+  end if;
+
   if v_requests is not null then
     v_granted := credits.grant(v_requests, v_now);
   end if;
   perform credits.close_unused_wallets(v_opened);
 
-  return coalesce(v_unknown, '[]') || coalesce(
+  return coalesce(v_unknown, '[]') || coalesce(v_earlier, '[]') || coalesce(
     (
       select jsonb_agg(jsonb_build_object('user_id', request.value ->> 'user_id') || result.value order by request.position)
       from jsonb_array_elements(v_requests) with ordinality as request (value, position)

@@ -29,6 +29,25 @@ as $$
   ) as months (count)
 $$;
 
+-- When the paid years of a plan end that is paid until an instant: a provider's clock may put it hours behind the
+-- anniversary, and a thirteenth month is not paid for by an hour.
+create or replace function credits.year_end(p_anchor timestamptz, p_paid_until timestamptz)
+returns timestamptz
+language sql
+immutable
+strict
+parallel safe
+as $$
+  select case
+    when reached.index > 0
+      and reached.index % 12 = 0
+      and p_paid_until <= credits.period_start(p_anchor, reached.index) + interval '24 hours'
+      then credits.period_start(p_anchor, reached.index)
+    else p_paid_until
+  end
+  from (select credits.period_index(p_anchor, p_paid_until)) as reached (index)
+$$;
+
 -- Label of the period that starts at an instant.
 create or replace function credits.period_label(p_start timestamptz)
 returns text

@@ -19,11 +19,11 @@ begin
 
   insert into credits.subscription as known (
     user_id, subscription_id, plan_id, status, anchor, billing_interval, current_period_end,
-    entitled_from, created_at, updated_at
+    created_at, updated_at
   )
   select
     said.user_id, said.subscription_id, said.plan_id, said.status, said.anchor, said.interval, said.current_period_end,
-    said.anchor, v_at, v_at
+    v_at, v_at
   from jsonb_to_record(p_subscription) as said (
     user_id text, subscription_id text, plan_id text, status text, anchor timestamptz, interval text,
     current_period_end timestamptz
@@ -32,7 +32,17 @@ begin
   set
     plan_id = excluded.plan_id,
     status = excluded.status,
-    anchor = excluded.anchor,
+    -- The original anchor stays where a renewal names a period's start instead: February 28th of a plan that began
+    -- on January 31st would make March begin three days early (rule 16). Any other anchor is a new start.
+    anchor = case
+      when known.billing_interval = excluded.billing_interval
+        and excluded.anchor > known.anchor
+        and excluded.anchor = credits.period_start(
+          known.anchor, credits.period_index(known.anchor, excluded.anchor)
+        )
+        then known.anchor
+      else excluded.anchor
+    end,
     billing_interval = excluded.billing_interval,
     current_period_end = excluded.current_period_end,
     -- Coming back after a time without entitlement does not grant for that time. A past-due invoice that
@@ -75,7 +85,10 @@ as $$
   select
     live.user_id, live.plan_id, live.at, live.anchor, live.is_entitled, live.entitled_from,
     -- A year is paid ahead: twelve grants, then the next year has to be paid (rule 16). A canceled one ends.
-    case when live.billing_interval = 'year' or live.status = 'canceled' then live.current_period_end end,
+    case
+      when live.billing_interval = 'year' then credits.year_end(live.anchor, live.current_period_end)
+      when live.status = 'canceled' then live.current_period_end
+    end,
     live.status <> 'canceled'
   from live
   union all

@@ -116,6 +116,8 @@ create table credits.transaction (
   description text,
   metadata jsonb,
   created_at timestamptz not null,
+  -- The page of a job that wrote it: asked again after its answer got lost, the page answers the same rows (rule 28).
+  job_page uuid,
   primary key (user_id, sequence),
   constraint transaction_id unique (user_id, id),
   constraint transaction_allocations check (
@@ -161,8 +163,8 @@ create table credits.subscription (
   anchor timestamptz not null,
   billing_interval text not null check (billing_interval in ('month', 'year')),
   current_period_end timestamptz not null,
-  -- Periods that ended before this instant are not caught up: the user was not entitled then.
-  entitled_from timestamptz not null,
+  -- Periods that ended before this instant are not caught up: the user was not entitled then. Null: never so far.
+  entitled_from timestamptz,
   created_at timestamptz not null,
   updated_at timestamptz not null,
   primary key (user_id, subscription_id)

@@ -114,6 +114,7 @@ export const transaction = creditsSchema.table(
     description: text("description"),
     metadata: jsonb("metadata").$type<Record<string, unknown>>(),
     createdAt: instant("created_at").notNull(),
+    jobPage: uuid("job_page"),
   },
   (table) => [
     primaryKey({ columns: [table.userId, table.sequence] }),
@@ -143,7 +144,7 @@ export const subscription = creditsSchema.table(
     anchor: instant("anchor").notNull(),
     billingInterval: text("billing_interval", { enum: ["month", "year"] }).notNull(),
     currentPeriodEnd: instant("current_period_end").notNull(),
-    entitledFrom: instant("entitled_from").notNull(),
+    entitledFrom: instant("entitled_from"),
     createdAt: instant("created_at").notNull(),
     updatedAt: instant("updated_at").notNull(),
   },

@@ -1,5 +1,5 @@
 import type { Engine } from "./engine.ts";
-import { causeMessage, type Failures, forUsers, resultsMax } from "./job.ts";
+import { causeMessage, type Failures, forUsers, type JobPage, resultsMax } from "./job.ts";
 
 /** Batches listed at a time. */
 export const expirePageBatches = 1_000;
@@ -25,12 +25,17 @@ export async function processExpired(engine: Engine): Promise<ExpireResult> {
   if (!engine.config.enabled) return total;
   const failures: Failures = new Map();
   let units = 0;
-  for await (const userIds of pagesOfUsers(engine)) {
-    for (const booked of await forUsers(userIds, failures, (some) => expireAll(engine, some))) {
-      total.processedUsers += 1;
-      total.processedBatches += booked.batches;
-      units += booked.amount;
-    }
+  // Listed is what had expired when the job began: a page leaves nothing of that, so each user is in one page only and
+  // counted once (rule 28).
+  const until = await engine.call<string>(
+    "select to_jsonb(credits.clock($1::text::timestamptz))::text as answer",
+    () => [engine.now()],
+  );
+  for await (const userIds of pagesOfUsers(engine, until)) {
+    const booked = await forUsers(userIds, failures, (page) => expireAll(engine, page));
+    total.processedUsers += new Set(booked.map((expiration) => expiration.user_id)).size;
+    total.processedBatches += booked.length;
+    units += booked.reduce((sum, expiration) => sum + expiration.amount, 0);
   }
   total.totalExpiredAmount = engine.credits(units);
   if (failures.size > 0) {
@@ -49,14 +54,14 @@ interface ExpiredBatch {
 }
 
 /** The users of each page of expired batches. The page moves on past a user who fails. */
-async function* pagesOfUsers(engine: Engine): AsyncGenerator<string[]> {
+async function* pagesOfUsers(engine: Engine, until: string): AsyncGenerator<string[]> {
   let after = { expires_at: "-infinity", user_id: "", batch_id: "00000000-0000-0000-0000-000000000000" };
   for (;;) {
     const batches = await engine.call<ExpiredBatch[]>(
       `select credits.expired_batches(
          $1::text::timestamptz, $2::text, $3::text::uuid, $4::text::integer, $5::text::timestamptz
        )::text as answer`,
-      () => [after.expires_at, after.user_id, after.batch_id, String(expirePageBatches), engine.now()],
+      [after.expires_at, after.user_id, after.batch_id, String(expirePageBatches), until],
     );
     const last = batches.at(-1);
     if (last === undefined) return;
@@ -65,15 +70,21 @@ async function* pagesOfUsers(engine: Engine): AsyncGenerator<string[]> {
   }
 }
 
-interface Booked {
+interface Expiration {
   user_id: string;
-  batches: number;
+  id: string;
+  batch_id: string;
   amount: number;
+  /** Units that the user has right after it, as right before it. */
+  available: number;
 }
 
-function expireAll(engine: Engine, userIds: readonly string[]): Promise<Booked[]> {
-  return engine.call<Booked[]>(
-    "select credits.expire(array(select jsonb_array_elements_text($1::text::jsonb)), $2::text::timestamptz)::text as answer",
-    () => [JSON.stringify(userIds), engine.now()],
+function expireAll(engine: Engine, page: JobPage): Promise<Expiration[]> {
+  return engine.call<Expiration[]>(
+    `select credits.expire(
+       array(select jsonb_array_elements_text($1::text::jsonb)),
+       $2::text::uuid, $3::text::boolean, $4::text::timestamptz
+     )::text as answer`,
+    (attempt) => [JSON.stringify(page.userIds), page.id, String(page.isRetried || attempt > 0), engine.now()],
   );
 }

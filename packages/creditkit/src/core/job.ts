@@ -1,4 +1,5 @@
 import { CreditsError } from "./errors.ts";
+import { uuidV7 } from "./uuid.ts";
 
 /** Rows that a job reports at most, failures first; its counts are exact all the same (rule 28). */
 export const resultsMax = 1_000;
@@ -6,24 +7,42 @@ export const resultsMax = 1_000;
 /** Who failed in a job, and why. */
 export type Failures = Map<string, unknown>;
 
+/** Users of a job's statement. Its id stands on every row it writes. */
+export interface JobPage {
+  id: string;
+  userIds: readonly string[];
+  /** An earlier attempt may have done some of it: the answer then has to include what that one wrote. */
+  isRetried: boolean;
+}
+
 /**
  * Does work for many users in one statement; when that fails, for each alone, so that one user's failure is only theirs.
  * @throws `DATABASE_UNAVAILABLE` at once: going on with the next user is pointless.
  */
-export async function forUsers<Answer>(
+export function forUsers<Answer>(
   userIds: readonly string[],
   failures: Failures,
-  work: (userIds: readonly string[]) => Promise<Answer[]>,
+  work: (page: JobPage) => Promise<Answer[]>,
 ): Promise<Answer[]> {
+  return forPage({ id: uuidV7(), userIds, isRetried: false }, failures, work);
+}
+
+async function forPage<Answer>(
+  page: JobPage,
+  failures: Failures,
+  work: (page: JobPage) => Promise<Answer[]>,
+): Promise<Answer[]> {
+  const { userIds } = page;
   try {
-    return await work(userIds);
+    return await work(page);
   } catch (error) {
     if (CreditsError.is(error) && error.code === "DATABASE_UNAVAILABLE") throw error;
     const [userId] = userIds;
     if (userId !== undefined && userIds.length === 1) failures.set(userId, error);
     if (userIds.length <= 1) return [];
     const answers: Answer[] = [];
-    for (const single of userIds) answers.push(...(await forUsers([single], failures, work)));
+    for (const userId of userIds)
+      answers.push(...(await forPage({ ...page, userIds: [userId], isRetried: true }, failures, work)));
     return answers;
   }
 }

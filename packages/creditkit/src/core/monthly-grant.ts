@@ -1,6 +1,6 @@
 import type { Engine } from "./engine.ts";
 import { balanceMax } from "./grant.ts";
-import { causeMessage, type Failures, forUsers, resultsMax } from "./job.ts";
+import { causeMessage, type Failures, forUsers, type JobPage, resultsMax } from "./job.ts";
 import { isRefusal, type Refusal, refusalError } from "./request.ts";
 
 /** Users of one statement, and of one commit. */
@@ -39,7 +39,7 @@ export async function processDailyGrant(engine: Engine): Promise<DailyGrantResul
   if (!engine.config.enabled) return report.result();
   for await (const userIds of pagesOfUsers(engine)) {
     const failures: Failures = new Map();
-    const answers = await forUsers(userIds, failures, (some) => grantAll(engine, some));
+    const answers = await forUsers(userIds, failures, (page) => grantAll(engine, page));
     for (const answer of answers) report.add(engine, answer);
     for (const [userId, error] of failures) report.fail(userId, error);
     report.count(userIds.length);
@@ -71,12 +71,20 @@ async function* pagesOfUsers(engine: Engine): AsyncGenerator<string[]> {
 
 type GrantAnswer = { user_id: string } & (Refusal | { id: string; amount: number; period: string });
 
-function grantAll(engine: Engine, userIds: readonly string[]): Promise<GrantAnswer[]> {
+function grantAll(engine: Engine, page: JobPage): Promise<GrantAnswer[]> {
   return engine.call<GrantAnswer[]>(
     `select credits.grant_monthly(
-       array(select jsonb_array_elements_text($1::text::jsonb)), $2::text::jsonb, $3::text::bigint, $4::text::timestamptz
+       array(select jsonb_array_elements_text($1::text::jsonb)), $2::text::jsonb, $3::text::bigint,
+       $4::text::uuid, $5::text::boolean, $6::text::timestamptz
      )::text as answer`,
-    () => [JSON.stringify(userIds), planTable(engine), balanceMax(engine)?.toString() ?? null, engine.now()],
+    (attempt) => [
+      JSON.stringify(page.userIds),
+      planTable(engine),
+      balanceMax(engine)?.toString() ?? null,
+      page.id,
+      String(page.isRetried || attempt > 0),
+      engine.now(),
+    ],
   );
 }
 
