@@ -146,7 +146,7 @@ describe.each([
     await credits.grant({ userId: "ada", amount: 2, type: "purchase" });
     const current = await catalogOf(sql);
     await sql(`create or replace function credits.consume(p_requests jsonb, p_now timestamptz)
-               returns jsonb language sql as $$ select 'null'::jsonb $$`);
+               returns json language sql as $$ select 'null'::jsonb $$`);
     await sql("update credits.migration set hash = 'of an older version' where name = 'function:consume'");
     expect(await creditsOn(empty.database).migrate()).toEqual({ applied: ["function:consume"] });
     expect(await catalogOf(sql)).toEqual(current);

@@ -13,9 +13,11 @@
 -- Locks: the wallets in order of user id. Batches and transactions of a wallet change only under its lock.
 -- Codes: IDEMPOTENCY_CONFLICT (field), USER_BALANCE_NOT_FOUND, WALLET_FROZEN, INSUFFICIENT_CREDITS (required, available).
 create or replace function credits.consume(p_requests jsonb, p_now timestamptz)
-returns jsonb
+returns json
 language plpgsql
--- Plans are cached while the tables are still small: never let one settle on reading a whole table.
+-- Plans are cached while the tables are still small: never let one settle on reading a whole table. And cached they
+-- must be: planning again at each call was a quarter of a lone spend.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -33,6 +35,7 @@ declare
   w_first integer[];
   w_last integer[];
   v_wallet integer;
+  v_wallet_of jsonb;
   -- open batches of those wallets, in drain order within each wallet
   b_wallet integer[];
   b_user_id text[];
@@ -48,17 +51,23 @@ declare
   v_row credits.transaction;
   v_rows credits.transaction[] := '{}';
   v_row_of_key integer[] := '{}';
-  v_results jsonb[] := '{}';
+  v_results json[] := '{}';
 begin
   select
-    array_agg(locked.user_id), array_agg(locked.status), array_agg(locked.last_at), array_agg(locked.sequence)
-  into w_user_id, w_status, w_at, w_sequence
+    array_agg(locked.user_id), array_agg(locked.status), array_agg(locked.last_at), array_agg(locked.sequence),
+    jsonb_object_agg(locked.user_id, locked.wallet)
+  into w_user_id, w_status, w_at, w_sequence, v_wallet_of
   from (
-    select wallet.user_id, wallet.status, wallet.last_at, wallet.sequence
-    from credits.wallet
-    where wallet.user_id = any (array(select request ->> 'user_id' from jsonb_array_elements(p_requests) as request))
-    order by wallet.user_id
-    for update
+    select mine.*, row_number() over () as wallet
+    from (
+      select wallet.user_id, wallet.status, wallet.last_at, wallet.sequence
+      from credits.wallet
+      where wallet.user_id = any (
+        array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text))
+      )
+      order by wallet.user_id
+      for update
+    ) as mine
   ) as locked;
 
   v_now := credits.clock(p_now);
@@ -94,26 +103,31 @@ begin
   end loop;
 
   for v_request in
-    select
-      asked.position::integer as position,
-      request.user_id, request.id, request.amount, request.amount_given, request.service, request.key,
-      request.description, request.metadata,
-      array_position(w_user_id, request.user_id) as wallet,
-      -- Requests of one call that carry one key share a number.
-      min(asked.position) over (
-        partition by request.user_id, request.key, case when request.key is null then request.id end
-      )::integer as key_number,
-      coalesce(by_key, by_id) as seen
-    from jsonb_array_elements(p_requests) with ordinality as asked (body, position)
-    cross join lateral jsonb_to_record(asked.body) as request (
-      user_id text, id uuid, amount bigint, amount_given boolean, service text, key text, retried boolean,
-      description text, metadata jsonb
+    with request as (
+      select asked.*, (v_wallet_of ->> asked.user_id)::integer as wallet
+      from rows from (
+        jsonb_to_recordset(p_requests) as (
+          user_id text, id uuid, amount bigint, amount_given boolean, service text, key text, retried boolean,
+          description text, metadata jsonb
+        )
+      ) with ordinality as asked (
+        user_id, id, amount, amount_given, service, key, retried, description, metadata, position
+      )
     )
+    select
+      request.*,
+      -- Requests of one call that carry one key share a number.
+      case
+        when request.key is null then request.position
+        else min(request.position) over (partition by request.wallet, request.key)
+      end as key_number,
+      coalesce(by_key, by_id) as seen
+    from request
     left join credits.transaction as by_key
       on by_key.user_id = request.user_id and by_key.key = 'key:' || request.key
     left join credits.transaction as by_id
       on by_id.user_id = request.user_id and by_id.id = case when request.retried then request.id end
-    order by asked.position
+    order by request.position
   loop
     v_wallet := v_request.wallet;
     v_seen := v_request.seen;
@@ -123,26 +137,26 @@ begin
 
     v_results[v_request.position] := case
       when v_seen.id is not null and v_seen.type <> 'consumption' then
-        jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'type')
+        json_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'type')
       when v_seen.id is not null and v_seen.credit_account <> 'SERVICE:' || v_request.service then
-        jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'service')
+        json_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'service')
       when v_seen.id is not null and v_request.amount_given and v_seen.amount <> v_request.amount then
-        jsonb_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'amount')
+        json_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'amount')
       when v_seen.id is not null then
         -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
         credits.consumption_result(v_seen, v_seen.id <> v_request.id)
       -- A service that is free by now: the key had not paid for anything, and still does not (rule 11).
       when v_request.amount = 0 then
-        jsonb_build_object(
-          'id', '', 'amount', 0, 'available', coalesce(w_available[v_wallet], 0), 'batch_ids', '[]'::jsonb,
-          'batch_amounts', '[]'::jsonb, 'batch_remainders', '[]'::jsonb, 'replayed', false
+        json_build_object(
+          'id', '', 'amount', 0, 'available', coalesce(w_available[v_wallet], 0), 'batch_ids', '[]'::json,
+          'batch_amounts', '[]'::json, 'batch_remainders', '[]'::json, 'replayed', false
         )
       when v_wallet is null then
-        jsonb_build_object('code', 'USER_BALANCE_NOT_FOUND')
+        json_build_object('code', 'USER_BALANCE_NOT_FOUND')
       when w_status[v_wallet] = 'frozen' then
-        jsonb_build_object('code', 'WALLET_FROZEN')
+        json_build_object('code', 'WALLET_FROZEN')
       when w_available[v_wallet] < v_request.amount then
-        jsonb_build_object(
+        json_build_object(
           'code', 'INSUFFICIENT_CREDITS', 'required', v_request.amount, 'available', w_available[v_wallet]
         )
     end;
@@ -215,17 +229,18 @@ begin
       and wallet.user_id = spender.user_id;
   end if;
 
-  return to_jsonb(v_results);
+  return array_to_json(v_results);
 end;
 $$;
 
 -- What a consumption answers, the first time and on every replay.
 create or replace function credits.consumption_result(p_row credits.transaction, p_replayed boolean)
-returns jsonb
+returns json
 language sql
-immutable
+-- Not immutable, since json_build_object is not: it would not be inlined.
+stable
 as $$
-  select jsonb_build_object(
+  select json_build_object(
     'id', (p_row).id,
     'amount', (p_row).amount,
     'available', (p_row).available_after,

@@ -13,6 +13,8 @@
 create or replace function credits.grant(p_requests jsonb, p_now timestamptz)
 returns jsonb
 language plpgsql
+-- As credits.consume.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -34,6 +36,7 @@ declare
   w_available bigint[];
   w_granted bigint[];
   v_wallet integer;
+  v_wallet_of jsonb;
   -- requests
   v_request record;
   v_claim credits.purchase;
@@ -53,17 +56,24 @@ declare
   v_results jsonb[] := '{}';
 begin
   v_opened := credits.open_wallets(
-    array(select request ->> 'user_id' from jsonb_array_elements(p_requests) as request), p_now
+    array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text)), p_now
   );
 
-  select array_agg(locked.user_id), array_agg(locked.last_at), array_agg(locked.sequence)
-  into w_user_id, w_at, w_sequence
+  select
+    array_agg(locked.user_id), array_agg(locked.last_at), array_agg(locked.sequence),
+    jsonb_object_agg(locked.user_id, locked.wallet)
+  into w_user_id, w_at, w_sequence, v_wallet_of
   from (
-    select wallet.user_id, wallet.last_at, wallet.sequence
-    from credits.wallet
-    where wallet.user_id = any (array(select request ->> 'user_id' from jsonb_array_elements(p_requests) as request))
-    order by wallet.user_id
-    for update
+    select mine.*, row_number() over () as wallet
+    from (
+      select wallet.user_id, wallet.last_at, wallet.sequence
+      from credits.wallet
+      where wallet.user_id = any (
+        array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text))
+      )
+      order by wallet.user_id
+      for update
+    ) as mine
   ) as locked;
 
   v_now := credits.clock(p_now);
@@ -102,19 +112,24 @@ begin
   for v_request in
     with request as (
       select
-        asked.position::integer as position, body.*,
-        array_position(w_user_id, body.user_id) as wallet,
+        asked.*,
+        (v_wallet_of ->> asked.user_id)::integer as wallet,
         coalesce(
-          body.period,
-          case when body.current_period then
-            credits.current_period(body.user_id, body.source_plan, w_at[array_position(w_user_id, body.user_id)])
+          asked.period,
+          case when asked.current_period then
+            credits.current_period(asked.user_id, asked.source_plan, w_at[(v_wallet_of ->> asked.user_id)::integer])
           end
         ) as label
-      from jsonb_array_elements(p_requests) with ordinality as asked (value, position)
-      cross join lateral jsonb_to_record(asked.value) as body (
-        user_id text, type text, amount bigint, priority smallint, validity_days integer, valid_from timestamptz,
-        id uuid, retried boolean, idempotency_key text, source_plan text, period text, current_period boolean,
-        package_id text, price_id text, purchase_id text, balance_max bigint, description text, metadata jsonb, job_page uuid
+      from rows from (
+        jsonb_to_recordset(p_requests) as (
+          user_id text, type text, amount bigint, priority smallint, validity_days integer, valid_from timestamptz,
+          id uuid, retried boolean, idempotency_key text, source_plan text, period text, current_period boolean,
+          package_id text, price_id text, purchase_id text, balance_max bigint, description text, metadata jsonb,
+          job_page uuid
+        )
+      ) with ordinality as asked (
+        user_id, type, amount, priority, validity_days, valid_from, id, retried, idempotency_key, source_plan, period,
+        current_period, package_id, price_id, purchase_id, balance_max, description, metadata, job_page, position
       )
     ),
     keyed as (
@@ -395,7 +410,8 @@ $$;
 create or replace function credits.grant_result(p_row credits.transaction, p_batch credits.batch, p_replayed boolean)
 returns jsonb
 language sql
-immutable
+-- Not immutable, since jsonb_build_object is not: it would not be inlined.
+stable
 as $$
   select jsonb_build_object(
     'id', (p_row).id,

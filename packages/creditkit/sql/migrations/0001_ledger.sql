@@ -67,14 +67,18 @@ begin
 end;
 $$;
 
--- The account pairs that each type of transaction may move between.
+-- The account pairs that each type of transaction may move between. In PL/pgSQL, whose plan is kept: a constraint's SQL
+-- function is parsed again by every statement that inserts, a twentieth of a lone spend.
 create function credits.accounts_fit(p_type text, p_user_id text, p_debit_account text, p_credit_account text)
 returns boolean
-language sql
+language plpgsql
 immutable
 parallel safe
 as $$
-  select case p_type
+begin
+  return case p_type
+    when 'consumption' then
+      p_debit_account = 'WALLET:' || p_user_id and starts_with(p_credit_account, 'SERVICE:')
     when 'purchase' then
       starts_with(p_debit_account, 'PAYMENT:') and p_credit_account = 'WALLET:' || p_user_id
     when 'monthly_grant' then
@@ -83,12 +87,11 @@ as $$
       p_debit_account = 'SYSTEM:registration-bonus' and p_credit_account = 'WALLET:' || p_user_id
     when 'adjustment' then
       p_debit_account = 'SYSTEM:adjustment' and p_credit_account = 'WALLET:' || p_user_id
-    when 'consumption' then
-      p_debit_account = 'WALLET:' || p_user_id and starts_with(p_credit_account, 'SERVICE:')
     when 'expiration' then
       p_debit_account = 'WALLET:' || p_user_id and p_credit_account = 'SYSTEM:expiration'
     else false
-  end
+  end;
+end;
 $$;
 
 create table credits.transaction (
