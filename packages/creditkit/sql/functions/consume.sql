@@ -121,12 +121,27 @@ begin
         when request.key is null then request.position
         else min(request.position) over (partition by request.wallet, request.key)
       end as key_number,
-      coalesce(by_key, by_id) as seen
+      coalesce(by_key.row, by_id.row) as seen
     from request
-    left join credits.transaction as by_key
-      on by_key.user_id = request.user_id and by_key.key = 'key:' || request.key
-    left join credits.transaction as by_id
-      on by_id.user_id = request.user_id and by_id.id = case when request.retried then request.id end
+    -- Each look-up has a limit and an order, so that it goes through the index of its own conditions whatever the
+    -- statistics say: a plan made while the tables were empty read whole tables, and was kept while they grew.
+    left join lateral (
+      select transaction as row
+      from credits.transaction
+      where transaction.user_id = request.user_id
+        and transaction.key between 'key:' || request.key and 'key:' || request.key
+      order by transaction.key
+      limit 1
+    ) as by_key on true
+    left join lateral (
+      select transaction as row
+      from credits.transaction
+      where request.retried
+        and transaction.user_id = request.user_id
+        and transaction.id between request.id and request.id
+      order by transaction.id
+      limit 1
+    ) as by_id on true
     order by request.position
   loop
     v_wallet := v_request.wallet;

@@ -32,6 +32,8 @@ $$;
 create or replace function credits.expire(p_user_ids text[], p_page uuid, p_retried boolean, p_now timestamptz)
 returns jsonb
 language plpgsql
+-- As credits.consume.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off

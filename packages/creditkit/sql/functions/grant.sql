@@ -146,20 +146,44 @@ begin
         partition by keyed.user_id, keyed.key, case when keyed.key is null then keyed.position end
       ) as key_number,
       min(keyed.position) over (partition by keyed.user_id, keyed.label) as period_number,
-      coalesce(by_purchase, by_key, by_id) as seen,
-      purchase as claim,
+      coalesce(by_purchase.row, by_key.row, by_id.row) as seen,
+      claim.row as claim,
       received.amount as received,
       received.newest as received_newest
     from keyed
-    left join credits.transaction as by_key
-      on by_key.user_id = keyed.user_id and by_key.key = keyed.key
-    left join credits.transaction as by_id
-      on by_id.user_id = keyed.user_id and by_id.id = case when keyed.retried then keyed.id end
-    left join credits.purchase
-      on purchase.purchase_id = keyed.purchase_id
+    -- Look-ups as in credits.consume.
+    left join lateral (
+      select transaction as row
+      from credits.transaction
+      where transaction.user_id = keyed.user_id
+        and transaction.key between keyed.key and keyed.key
+      order by transaction.key
+      limit 1
+    ) as by_key on true
+    left join lateral (
+      select transaction as row
+      from credits.transaction
+      where keyed.retried
+        and transaction.user_id = keyed.user_id
+        and transaction.id between keyed.id and keyed.id
+      order by transaction.id
+      limit 1
+    ) as by_id on true
+    left join lateral (
+      select purchase as row, purchase.transaction_id
+      from credits.purchase
+      where purchase.purchase_id = keyed.purchase_id
+      limit 1
+    ) as claim on true
     -- An invoice that comes again when the plan's next period has begun is still the same invoice.
-    left join credits.transaction as by_purchase
-      on by_purchase.user_id = keyed.user_id and by_purchase.id = purchase.transaction_id
+    left join lateral (
+      select transaction as row
+      from credits.transaction
+      where transaction.user_id = keyed.user_id
+        and transaction.id between claim.transaction_id and claim.transaction_id
+      order by transaction.id
+      limit 1
+    ) as by_purchase on true
     -- What the period already received, under whichever plan (rule 18).
     left join lateral (
       select sum(earlier.amount)::bigint as amount, max(earlier.sequence) as newest
@@ -251,11 +275,13 @@ begin
     if v_seen.id is not null then
       -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
       v_results[v_request.position] := credits.grant_result(v_seen, v_batch, v_seen.id is distinct from v_request.id);
-      v_paid_ids := v_paid_ids || v_request.purchase_id;
-      v_paid := v_paid || row(
-        v_request.purchase_id, v_request.user_id, v_request.type, v_request.price_id, v_request.source_plan,
-        v_request.label, v_seen.id, v_now
-      )::credits.purchase;
+      if v_request.purchase_id is not null then
+        v_paid_ids := v_paid_ids || v_request.purchase_id;
+        v_paid := v_paid || row(
+          v_request.purchase_id, v_request.user_id, v_request.type, v_request.price_id, v_request.source_plan,
+          v_request.label, v_seen.id, v_now
+        )::credits.purchase;
+      end if;
       continue;
     end if;
 
@@ -305,11 +331,13 @@ begin
     v_row.created_at := w_at[v_wallet];
     v_row.job_page := v_request.job_page;
 
-    v_paid_ids := v_paid_ids || v_request.purchase_id;
-    v_paid := v_paid || row(
-      v_request.purchase_id, v_request.user_id, v_request.type, v_request.price_id, v_request.source_plan,
-      v_request.label, v_row.id, v_now
-    )::credits.purchase;
+    if v_request.purchase_id is not null then
+      v_paid_ids := v_paid_ids || v_request.purchase_id;
+      v_paid := v_paid || row(
+        v_request.purchase_id, v_request.user_id, v_request.type, v_request.price_id, v_request.source_plan,
+        v_request.label, v_row.id, v_now
+      )::credits.purchase;
+    end if;
     v_rows := v_rows || v_row;
     v_row_ids := v_row_ids || v_row.id;
     v_batches := v_batches || v_batch;
@@ -345,28 +373,31 @@ begin
   end if;
 
   -- A refused call changes nothing: no purchase id stays claimed, no wallet stays opened.
-  delete from credits.purchase
-  where purchase.purchase_id = any (v_claimed)
-    and purchase.purchase_id <> all (array_remove(v_paid_ids, null));
-  update credits.purchase
-  set
-    user_id = paid.user_id,
-    type = paid.type,
-    price_id = paid.price_id,
-    source_plan = paid.source_plan,
-    period = paid.period,
-    transaction_id = paid.transaction_id
-  from (
-    -- Of several requests for one purchase, the first one is what it means.
-    select distinct on (each_paid.purchase_id) each_paid.*
-    from unnest(v_paid) with ordinality as each_paid (
-      purchase_id, user_id, type, price_id, source_plan, period, transaction_id, created_at, position
-    )
-    order by each_paid.purchase_id, each_paid.position
-  ) as paid
-  where purchase.purchase_id = paid.purchase_id
-    and purchase.purchase_id = any (v_claimed)
-    and (purchase.transaction_id <> paid.transaction_id or purchase.period is distinct from paid.period);
+  if v_claimed is not null then
+    delete from credits.purchase
+    where purchase.purchase_id = any (v_claimed)
+      and purchase.purchase_id <> all (array_remove(v_paid_ids, null));
+
+    update credits.purchase
+    set
+      user_id = paid.user_id,
+      type = paid.type,
+      price_id = paid.price_id,
+      source_plan = paid.source_plan,
+      period = paid.period,
+      transaction_id = paid.transaction_id
+    from (
+      -- Of several requests for one purchase, the first one is what it means.
+      select distinct on (each_paid.purchase_id) each_paid.*
+      from unnest(v_paid) with ordinality as each_paid (
+        purchase_id, user_id, type, price_id, source_plan, period, transaction_id, created_at, position
+      )
+      order by each_paid.purchase_id, each_paid.position
+    ) as paid
+    where purchase.purchase_id = paid.purchase_id
+      and purchase.purchase_id = any (v_claimed)
+      and (purchase.transaction_id <> paid.transaction_id or purchase.period is distinct from paid.period);
+  end if;
   perform credits.close_unused_wallets(v_opened);
 
   return to_jsonb(v_results);

@@ -32,6 +32,8 @@ create or replace function credits.grant_monthly(
 )
 returns jsonb
 language plpgsql
+-- As credits.consume.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -91,14 +93,19 @@ begin
     where period.period_start + make_interval(hours => 24 * (entitled.plan ->> 'validity_days')::integer) > entitled.at
       and (entitled.grants_until is null or period.period_start < entitled.grants_until)
   ) as due
-  where not exists (
-    select
+  cross join lateral (
+    select credits.grant_key('monthly_grant', credits.period_label(due.period_start), due.plan_id, null, null)
+  ) as once (key)
+  -- A look-up as in credits.consume.
+  left join lateral (
+    select transaction.sequence
     from credits.transaction
     where transaction.user_id = due.user_id
-      and transaction.key = credits.grant_key(
-        'monthly_grant', credits.period_label(due.period_start), due.plan_id, null, null
-      )
-  );
+      and transaction.key between once.key and once.key
+    order by transaction.key
+    limit 1
+  ) as granted on true
+  where granted.sequence is null;
 
   select jsonb_agg(jsonb_build_object('user_id', subscribed.user_id, 'code', 'UNKNOWN_PLAN', 'plan', subscribed.plan_id))
   into v_unknown
@@ -127,10 +134,12 @@ begin
 
   return coalesce(v_unknown, '[]') || coalesce(v_earlier, '[]') || coalesce(
     (
-      select jsonb_agg(jsonb_build_object('user_id', request.value ->> 'user_id') || result.value order by request.position)
-      from jsonb_array_elements(v_requests) with ordinality as request (value, position)
-      join jsonb_array_elements(v_granted) with ordinality as result (value, position) using (position)
-      where not coalesce((result.value ->> 'replayed')::boolean, false)
+      select jsonb_agg(
+        jsonb_build_object('user_id', answered.request ->> 'user_id') || answered.result order by answered.position
+      )
+      from rows from (jsonb_array_elements(v_requests), jsonb_array_elements(v_granted))
+        with ordinality as answered (request, result, position)
+      where not coalesce((answered.result ->> 'replayed')::boolean, false)
     ),
     '[]'
   );

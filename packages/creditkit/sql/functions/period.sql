@@ -15,48 +15,52 @@ $$;
 -- Index of the period that contains an instant; negative before the anchor.
 create or replace function credits.period_index(p_anchor timestamptz, p_at timestamptz)
 returns integer
-language sql
+-- PL/pgSQL keeps its plan; an SQL function that cannot be inlined is planned at each call.
+language plpgsql
 immutable
 strict
 parallel safe
 as $$
-  select months.count - (credits.period_start(p_anchor, months.count) > p_at)::integer
-  from (
-    select (
-      (extract(year from p_at at time zone 'UTC') - extract(year from p_anchor at time zone 'UTC')) * 12
-      + extract(month from p_at at time zone 'UTC') - extract(month from p_anchor at time zone 'UTC')
-    )::integer
-  ) as months (count)
+declare
+  v_months constant integer :=
+    (extract(year from p_at at time zone 'UTC') - extract(year from p_anchor at time zone 'UTC')) * 12
+    + extract(month from p_at at time zone 'UTC') - extract(month from p_anchor at time zone 'UTC');
+begin
+  return v_months - (credits.period_start(p_anchor, v_months) > p_at)::integer;
+end;
 $$;
 
 -- When the paid years of a plan end that is paid until an instant: a provider's clock may put it hours behind the
 -- anniversary, and a thirteenth month is not paid for by an hour.
 create or replace function credits.year_end(p_anchor timestamptz, p_paid_until timestamptz)
 returns timestamptz
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 as $$
-  select case
-    when reached.index > 0
-      and reached.index % 12 = 0
-      and p_paid_until <= credits.period_start(p_anchor, reached.index) + interval '24 hours'
-      then credits.period_start(p_anchor, reached.index)
+declare
+  v_index constant integer := credits.period_index(p_anchor, p_paid_until);
+  v_start constant timestamptz := credits.period_start(p_anchor, v_index);
+begin
+  return case
+    when v_index > 0 and v_index % 12 = 0 and p_paid_until <= v_start + interval '24 hours' then v_start
     else p_paid_until
-  end
-  from (select credits.period_index(p_anchor, p_paid_until)) as reached (index)
+  end;
+end;
 $$;
 
 -- Label of the period that starts at an instant.
 create or replace function credits.period_label(p_start timestamptz)
 returns text
-language sql
+language plpgsql
 immutable
 strict
 parallel safe
 as $$
-  select to_char(p_start at time zone 'UTC', 'YYYY-MM')
+begin
+  return to_char(p_start at time zone 'UTC', 'YYYY-MM');
+end;
 $$;
 
 -- First instant of the calendar month of an instant: the anchor of the free plan.

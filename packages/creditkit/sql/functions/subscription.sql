@@ -99,7 +99,7 @@ as $$
   where wallet.user_id = any (p_user_ids)
     -- Not a wallet that the monthly grant has just opened for a subscriber: it may close it again.
     and wallet.sequence > 0
-    and not exists (select from live where live.user_id = wallet.user_id)
+    and wallet.user_id <> all (array(select live.user_id from live))
 $$;
 
 -- Label of the period of a user's plan that contains an instant: by the subscription's anchor when the plan is

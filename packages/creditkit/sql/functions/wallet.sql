@@ -11,33 +11,47 @@ $$;
 -- Creates the wallets that do not exist yet, in the one lock order, and returns whose they were.
 create or replace function credits.open_wallets(p_user_ids text[], p_now timestamptz)
 returns text[]
-language sql
-volatile
+-- PL/pgSQL keeps its plan: every grant comes here.
+language plpgsql
 as $$
+declare
+  v_opened text[];
+begin
   with opened as (
     insert into credits.wallet (user_id, last_at, created_at)
     select missing.user_id, credits.clock(p_now), credits.clock(p_now)
     from (
       select distinct asked.user_id collate "C" as user_id
       from unnest(p_user_ids) as asked (user_id)
-      where not exists (select from credits.wallet where wallet.user_id = asked.user_id collate "C")
+      left join lateral (
+        select true as here
+        from credits.wallet
+        where wallet.user_id = asked.user_id collate "C"
+        limit 1
+      ) as known on true
+      where known.here is null
       order by 1
     ) as missing
     on conflict (user_id) do nothing
     returning user_id
   )
-  select coalesce(array_agg(opened.user_id), '{}') from opened
+  select array_agg(opened.user_id) into v_opened from opened;
+  return coalesce(v_opened, '{}');
+end;
 $$;
 
 -- Takes back those of the opened wallets into which nothing was granted: a refused grant creates no wallet (rule 9).
 create or replace function credits.close_unused_wallets(p_user_ids text[])
 returns void
-language sql
-volatile
+language plpgsql
 as $$
-  delete from credits.wallet
-  where user_id = any (p_user_ids)
-    and sequence = 0
+begin
+  if cardinality(p_user_ids) > 0 then
+    delete from credits.wallet
+    where user_id = any (p_user_ids)
+      and sequence = 0;
+  end if;
+end;
 $$;
 
 -- Freezes or unfreezes a wallet. Locks: the wallet. Codes: USER_BALANCE_NOT_FOUND.

@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type Ledger, newUser, openPostgresLedger } from "./ledger.ts";
+
+const userCount = 600;
+
+/**
+ * PostgreSQL keeps the plans of a session. Statistics of empty tables made it choose to read them whole, which went on
+ * while they grew: each call read all that earlier ones had written.
+ */
+describe("plans that were made while the tables were empty", () => {
+  let ledger: Ledger;
+  beforeEach(async () => {
+    ledger = await openPostgresLedger({ max: 1, groupCommit: false });
+    await ledger.sql("vacuum analyze");
+  });
+  afterEach(() => ledger.close());
+
+  /** Rows that the session has read from the ledger's tables, through indexes and without. */
+  async function rowsRead(): Promise<number> {
+    await ledger.sql("select pg_stat_force_next_flush()");
+    const [total] = await ledger.sql<{ rows: number }>(
+      `select sum(seq_tup_read + idx_tup_fetch)::integer as rows from pg_stat_user_tables where schemaname = 'credits'`,
+    );
+    return total?.rows ?? Number.NaN;
+  }
+
+  it("still look spends and grants up one by one", async () => {
+    const users = Array.from({ length: userCount }, newUser);
+    const each = async (work: (userId: string) => Promise<unknown>) => {
+      for (const userId of users) await work(userId);
+    };
+    await each((userId) =>
+      ledger.credits.grant({ userId, amount: 9, type: "purchase", purchaseId: `p-${userId}` }),
+    );
+    await each((userId) =>
+      ledger.credits.grant({ userId, amount: 9, type: "adjustment", idempotencyKey: "g" }),
+    );
+    await each((userId) => ledger.credits.consume({ userId, amount: 1, service: "s", idempotencyKey: "c" }));
+    // Each call reads a handful of rows; whole tables would be hundreds for each.
+    expect(await rowsRead()).toBeLessThan(userCount * 3 * 12);
+  });
+
+  it("still look the users of the jobs up one by one", async () => {
+    const half = userCount * 2;
+    await ledger.sql(
+      `insert into credits.subscription (
+         user_id, subscription_id, plan_id, status, anchor, billing_interval, current_period_end, created_at, updated_at
+       )
+       select 'subscriber-' || n, 's', 'pro', 'active', '2026-01-10', 'month', '2026-02-10', now(), now()
+       from generate_series(1, $1) as n`,
+      [half],
+    );
+    await ledger.sql("analyze credits.subscription");
+    const before = await rowsRead();
+    expect(await ledger.credits.processDailyGrant()).toMatchObject({ successful: half });
+    ledger.clock.advanceDays(40);
+    expect(await ledger.credits.processExpired()).toMatchObject({ processedBatches: half });
+    expect((await rowsRead()) - before).toBeLessThan(half * 30);
+  });
+});
