@@ -3,6 +3,7 @@
 import * as creditkit from "./creditkit.mjs";
 import { load, takeTurns } from "./measure.mjs";
 import * as doubleEntry from "./peers/double-entry.mjs";
+import * as driver from "./peers/driver.mjs";
 import * as naive from "./peers/naive-drizzle.mjs";
 import * as stripeNoWebhooks from "./peers/stripe-no-webhooks.mjs";
 import { seedWallets, settle } from "./seed.mjs";
@@ -31,6 +32,7 @@ const spenders = {
   naive: naive.open,
   stripeNoWebhooks: stripeNoWebhooks.open,
   doubleEntry: doubleEntry.open,
+  driver: driver.open,
 };
 
 /**
@@ -151,6 +153,8 @@ export function spendersTemplate(context) {
       await client.query(doubleEntry.tables);
       await client.query(doubleEntry.users(users));
       await client.query(stripeNoWebhooks.users(users));
+      await client.query(driver.tables);
+      await client.query(driver.users(users));
       await settle(client);
     });
     return templateDatabase;

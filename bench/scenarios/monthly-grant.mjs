@@ -13,7 +13,7 @@ const database = "creditkit_bench_monthly_grant";
 
 /** @param {import("../run.mjs").Context} context */
 export async function run({ server, options }) {
-  const count = options.quick ? 10_000 : 200_000;
+  const count = options.quick ? 20_000 : 200_000;
   const url = await server.createDatabase(database);
   const { credits, pool, close } = openCredits({ url, poolSize: 2 });
   try {

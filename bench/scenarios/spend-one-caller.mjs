@@ -13,6 +13,7 @@ export async function run(context) {
   const rounds = await compareSpends(context, {
     pgbench: { who: "pgbench", callers: 1 },
     creditkit: { who: "creditkit", callers: 1, users },
+    driver: { who: "driver", callers: 1, users },
     naive: { who: "naive", callers: 1, users },
     stripeNoWebhooks: { who: "stripeNoWebhooks", callers: 1, users },
     doubleEntry: { who: "doubleEntry", callers: 1, users },
