@@ -78,9 +78,10 @@ const isSaved = values.save || (!quick && values.rounds === undefined && values.
 const server = await openServer({ url: values.url ?? process.env.DATABASE_URL });
 let isBroken = false;
 try {
-  const path = findPgbench();
-  if (path === undefined) console.log("pgbench was not found: ratios to it are left out (set PGBENCH_PATH)");
-  const pgbench = path === undefined ? undefined : await installPgbench(path, server);
+  const program = await findPgbench();
+  if (program === undefined)
+    console.log("pgbench was not found: ratios to it are left out (set PGBENCH_PATH)");
+  const pgbench = program && (await installPgbench(program, server));
   const environment = describe({ server, pgbench, options });
   console.log(
     `PostgreSQL ${server.version}, ${environment.machine.cores} cores, ${environment.machine.cpu}, commit ${environment.commit}`,

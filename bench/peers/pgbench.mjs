@@ -18,8 +18,11 @@ const database = "creditkit_bench_pgbench";
  *   Promise<import("../measure.mjs").Sample>} measure
  */
 
-/** Where pgbench is: PGBENCH_PATH, the PATH, or where Debian's packages put it. Undefined: not here. */
-export function findPgbench() {
+/**
+ * The first pgbench that runs: PGBENCH_PATH, on the PATH, or where Debian's packages put it. Undefined: there is none.
+ * @returns {Promise<{ path: string, version: string } | undefined>}
+ */
+export async function findPgbench() {
   const debian = "/usr/lib/postgresql";
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
   const candidates = [
@@ -27,20 +30,26 @@ export function findPgbench() {
     ...(process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, "pgbench")),
     ...versions.map((version) => join(debian, version, "bin/pgbench")),
   ];
-  return candidates.find((path) => path !== "" && existsSync(path));
+  for (const path of candidates) {
+    if (path === "" || !existsSync(path)) continue;
+    // Debian's wrapper is there without what it wraps.
+    const output = await run(path, ["--version"]).catch(() => undefined);
+    const version = /^pgbench \(PostgreSQL\) (\S+)/.exec(output?.stdout ?? "")?.[1];
+    if (version !== undefined) return { path, version };
+  }
+  return undefined;
 }
 
 /**
- * @param {string} path
+ * @param {{ path: string, version: string }} program
  * @param {import("../server.mjs").Server} server
  * @returns {Promise<Pgbench>}
  */
-export async function installPgbench(path, server) {
-  const { stdout } = await run(path, ["--version"]);
+export async function installPgbench({ path, version }, server) {
   const url = await server.createDatabase(database);
   await run(path, ["-i", "-q", "-s", String(scale), url]);
   return {
-    version: stdout.replace(/^pgbench \(PostgreSQL\) /, "").trim(),
+    version,
     measure: async ({ clients, seconds, readOnly = false }) => {
       const threads = Math.min(clients, cpus().length);
       const output = await run(path, [
