@@ -71,6 +71,16 @@ describeLedger("group commit", (ledger) => {
     expect(items.map((item) => -item.amount)).toEqual([...amounts].reverse().concat(-1000));
   });
 
+  it("lets the next calls of those who were answered share one statement", async () => {
+    const userId = await funded(1000);
+    const { credits, traffic } = watched(ledger());
+    const caller = async () => {
+      for (let call = 0; call < 3; call++) await credits.consume({ userId, amount: 1, service: "chat" });
+    };
+    await Promise.all(Array.from({ length: 10 }, caller));
+    expect(traffic.groups.map((group) => group.length)).toEqual([1, 10, 10, 9]);
+  });
+
   it("fails a short, unknown, frozen or conflicting request alone", async () => {
     const [rich, poor, frozen, keyed] = [
       await funded(100),

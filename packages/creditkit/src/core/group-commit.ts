@@ -53,7 +53,13 @@ class Lane {
 
   private async drain(): Promise<void> {
     this.isSending = true;
-    while (this.queue.length > 0) await this.sendGroup(this.takeGroup());
+    while (this.queue.length > 0) {
+      const group = this.takeGroup();
+      await this.sendGroup(group);
+      // Those who were answered may ask for more at once: they join the next group instead of
+      // finding it gone. A lone call has nobody to wait for.
+      if (group.length > 1 || this.queue.length > 0) await endOfTurn();
+    }
     this.isSending = false;
   }
 
@@ -93,6 +99,11 @@ class Lane {
       for (const member of group) await this.sendGroup([member]);
     }
   }
+}
+
+/** Until what is ready to run now has run: not a timer, but the end of the event loop's turn. */
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => (globalThis.setImmediate ?? globalThis.setTimeout)(resolve));
 }
 
 /** FNV-1a over UTF-16 units: spreads users over the lanes, the same for one user always. */
