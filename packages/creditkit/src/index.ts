@@ -22,6 +22,7 @@ export type {
 export { type MigrateResult, migrationScript } from "./core/migrate.ts";
 export type { DailyGrantResult, DailyGrantRow } from "./core/monthly-grant.ts";
 export { type SubscriptionParams, SubscriptionStatus } from "./core/subscription.ts";
+export type { Telemetry } from "./core/telemetry.ts";
 export {
   type CreditTransaction,
   CreditTransactionType,

@@ -27,6 +27,7 @@ import { type MigrateResult, migrate } from "./migrate.ts";
 import { type DailyGrantResult, processDailyGrant } from "./monthly-grant.ts";
 import { send } from "./request.ts";
 import { type SubscriptionParams, upsertSubscription } from "./subscription.ts";
+import { observed, type Telemetry } from "./telemetry.ts";
 import { type GetTransactionsParams, getTransactions, type TransactionPage } from "./transaction.ts";
 import {
   type CreditsInfo,
@@ -49,6 +50,8 @@ export interface CreditsOptions {
    * costs the same. Default true.
    */
   groupCommit?: boolean;
+  /** Traces and metrics, from `creditkit/opentelemetry`. Default: none. */
+  telemetry?: Telemetry;
 }
 
 /** The operations on the books. */
@@ -108,19 +111,23 @@ export interface Credits extends CreditsOperations {
  * await credits.grant({ userId: "ada", amount: 100, type: "purchase", validityDays: 90 });
  * const { newBalance } = await credits.consumeForService({ userId: "ada", service: "chat" });
  */
-export function createCredits({ database, config, clock, groupCommit = true }: CreditsOptions): Credits {
+export function createCredits({
+  database,
+  config,
+  clock,
+  groupCommit = true,
+  telemetry,
+}: CreditsOptions): Credits {
   if (!isDatabase(database))
     throw invalidArgument("database", "fromPool(…), fromPglite(…) or fromDrizzle(…)");
   if (clock !== undefined && typeof clock !== "function")
     throw invalidArgument("clock", "a function that returns a Date");
-  const engine = new Engine(database, resolveConfig(config), clock);
+  const engine = new Engine(database, resolveConfig(config), { clock, telemetry });
   // A host's transaction is one connection, and its calls are the host's to order.
   if (groupCommit && !database.inTransaction) {
-    engine.groupCommit = new GroupCommit((operation, requests) => send(engine, operation, requests));
+    engine.groupCommit = new GroupCommit((operation, asked) => send(engine, operation, asked), telemetry);
   }
-  return {
-    ...operations(engine),
-    config: engine.config,
+  const administration = {
     migrate: async () => {
       const result = await engine.retry(() => migrate(database, engine.config));
       engine.installed();
@@ -128,7 +135,11 @@ export function createCredits({ database, config, clock, groupCommit = true }: C
     },
     processDailyGrant: () => processDailyGrant(engine),
     processExpired: () => processExpired(engine),
-    using: (transaction) => operations(engine.on(hostTransaction(transaction))),
+  };
+  return {
+    ...observed({ ...operations(engine), ...administration }, telemetry),
+    config: engine.config,
+    using: (transaction) => observed(operations(engine.on(hostTransaction(transaction))), telemetry),
   };
 }
 

@@ -3,6 +3,7 @@ import type { ResolvedConfig } from "./config.ts";
 import { type Connection, type Database, failureKind } from "./database.ts";
 import { CreditsError, invalidArgument } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** Attempts after the first one that a statement gets when the database, not the request, is why it failed (rule 29). */
 export const retriesMax = 5;
@@ -16,6 +17,12 @@ export type Clock = () => Date | null;
 /** A function of the schema `credits` and its arguments; `attempt` is 0 the first time. */
 export type Arguments = readonly unknown[] | ((attempt: number) => readonly unknown[]);
 
+/** What the host may pass in beside the database and the configuration. */
+export interface EngineOptions {
+  clock?: Clock | undefined;
+  telemetry?: Telemetry | undefined;
+}
+
 /** What every operation shares: the configuration, and the one way to the database. */
 export class Engine {
   private installation: Promise<void> | undefined;
@@ -28,16 +35,20 @@ export class Engine {
   constructor(
     readonly database: Database,
     readonly config: ResolvedConfig,
-    private readonly clock: Clock | undefined,
+    private readonly options: EngineOptions,
     private readonly host?: Engine,
   ) {}
 
   /** The same engine on a host's transaction. */
   on(database: Database): Engine {
-    const engine = new Engine(database, this.config, this.clock, this);
+    const engine = new Engine(database, this.config, this.options, this);
     // Only an answer is shared: a check that is still under way may be waiting for the host's own connection.
     if (this.isInstalled) engine.installed();
     return engine;
+  }
+
+  get telemetry(): Telemetry | undefined {
+    return this.options.telemetry;
   }
 
   get amountRange(): AmountRange {
@@ -68,8 +79,9 @@ export class Engine {
 
   /** The test clock's instant for the database, or null: the database reads its own (rule 2). */
   now(): string | null {
-    if (this.clock === undefined) return null;
-    const now = this.clock();
+    const { clock } = this.options;
+    if (clock === undefined) return null;
+    const now = clock();
     if (now === null) return null;
     if (!(now instanceof Date) || Number.isNaN(now.getTime()))
       throw invalidArgument("clock", "a function that returns a Date");
@@ -129,6 +141,7 @@ export class Engine {
             { cause: error },
           );
         }
+        this.telemetry?.retry(kind);
         await wait((kind === "connection" ? connectionWaitMs : conflictWaitMs) * 2 ** attempt);
       }
     }

@@ -1,5 +1,6 @@
 import { CreditsError } from "./errors.ts";
-import type { LedgerRequest, Operation } from "./request.ts";
+import type { Asked, LedgerRequest, Operation } from "./request.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** Requests of one statement at most. */
 export const groupRequestsMax = 512;
@@ -9,11 +10,10 @@ export const groupCharactersMax = 1024 * 1024;
 export const laneCount = 2;
 
 /** Does requests in one statement: an answer for each, in order. */
-export type Send = (operation: Operation, requests: readonly LedgerRequest[]) => Promise<object[]>;
+export type Send = (operation: Operation, asked: readonly Asked[]) => Promise<object[]>;
 
-interface Member {
+interface Member extends Asked {
   operation: Operation;
-  request: LedgerRequest;
   characters: number;
   resolve(answer: object): void;
   reject(error: unknown): void;
@@ -27,7 +27,10 @@ interface Member {
 export class GroupCommit {
   private readonly lanes: readonly Lane[];
 
-  constructor(send: Send) {
+  constructor(
+    send: Send,
+    private readonly telemetry?: Telemetry,
+  ) {
     this.lanes = Array.from({ length: laneCount }, () => new Lane(send));
   }
 
@@ -35,7 +38,7 @@ export class GroupCommit {
     const lane = this.lanes[hash(request.user_id) % laneCount] as Lane;
     return new Promise((resolve, reject) => {
       const characters = JSON.stringify(request).length;
-      lane.add({ operation, request, characters, resolve, reject });
+      lane.add({ operation, request, characters, caller: this.telemetry?.caller(), resolve, reject });
     });
   }
 }
@@ -77,8 +80,7 @@ class Lane {
     const [first] = group;
     if (first === undefined) return;
     try {
-      const requests = group.map((member) => member.request);
-      const answers = await this.send(first.operation, requests);
+      const answers = await this.send(first.operation, group);
       for (const [index, member] of group.entries()) {
         const answer = answers[index];
         if (answer === undefined) member.reject(new Error("The database answered for nothing"));
