@@ -19,6 +19,7 @@ export type {
   GrantResult,
   GrantSubscriptionParams,
 } from "./core/grant.ts";
+export type { LogFields, Logger } from "./core/logger.ts";
 export { type MigrateResult, migrationScript } from "./core/migrate.ts";
 export type { DailyGrantResult, DailyGrantRow } from "./core/monthly-grant.ts";
 export { type SubscriptionParams, SubscriptionStatus } from "./core/subscription.ts";

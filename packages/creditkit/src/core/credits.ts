@@ -23,6 +23,8 @@ import {
   grantSubscription,
 } from "./grant.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { reported } from "./job.ts";
+import { isLogger, type Logger } from "./logger.ts";
 import { type MigrateResult, migrate } from "./migrate.ts";
 import { type DailyGrantResult, processDailyGrant } from "./monthly-grant.ts";
 import { send } from "./request.ts";
@@ -52,6 +54,8 @@ export interface CreditsOptions {
   groupCommit?: boolean;
   /** Traces and metrics, from `creditkit/opentelemetry`. Default: none. */
   telemetry?: Telemetry;
+  /** What an operator should know: retries, failures, jobs. A pino logger, or `console`. Default: silent. */
+  logger?: Logger;
 }
 
 /** The operations on the books. */
@@ -117,15 +121,23 @@ export function createCredits({
   clock,
   groupCommit = true,
   telemetry,
+  logger,
 }: CreditsOptions): Credits {
   if (!isDatabase(database))
     throw invalidArgument("database", "fromPool(…), fromPglite(…) or fromDrizzle(…)");
   if (clock !== undefined && typeof clock !== "function")
     throw invalidArgument("clock", "a function that returns a Date");
-  const engine = new Engine(database, resolveConfig(config), { clock, telemetry });
+  if (telemetry !== undefined && typeof telemetry?.operation !== "function")
+    throw invalidArgument("telemetry", "openTelemetry(…)");
+  if (logger !== undefined && !isLogger(logger))
+    throw invalidArgument("logger", "an object with debug, info, warn and error");
+  const engine = new Engine(database, resolveConfig(config), { clock, telemetry, logger });
+  // Rule 2: loudly.
+  if (clock !== undefined)
+    logger?.warn({}, "A test clock can decide what time it is: NEVER run with real users like this");
   // A host's transaction is one connection, and its calls are the host's to order.
   if (groupCommit && !database.inTransaction) {
-    engine.groupCommit = new GroupCommit((operation, asked) => send(engine, operation, asked), telemetry);
+    engine.groupCommit = new GroupCommit((operation, asked) => send(engine, operation, asked), engine);
   }
   const administration = {
     migrate: async () => {
@@ -133,8 +145,8 @@ export function createCredits({
       engine.installed();
       return result;
     },
-    processDailyGrant: () => processDailyGrant(engine),
-    processExpired: () => processExpired(engine),
+    processDailyGrant: () => reported(engine.logger, "grant", () => processDailyGrant(engine)),
+    processExpired: () => reported(engine.logger, "expire", () => processExpired(engine)),
   };
   return {
     ...observed({ ...operations(engine), ...administration }, telemetry),

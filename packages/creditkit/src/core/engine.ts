@@ -3,6 +3,7 @@ import type { ResolvedConfig } from "./config.ts";
 import { type Connection, type Database, failureKind } from "./database.ts";
 import { CreditsError, invalidArgument } from "./errors.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { errorFields, type Logger } from "./logger.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** Attempts after the first one that a statement gets when the database, not the request, is why it failed (rule 29). */
@@ -21,6 +22,7 @@ export type Arguments = readonly unknown[] | ((attempt: number) => readonly unkn
 export interface EngineOptions {
   clock?: Clock | undefined;
   telemetry?: Telemetry | undefined;
+  logger?: Logger | undefined;
 }
 
 /** What every operation shares: the configuration, and the one way to the database. */
@@ -49,6 +51,10 @@ export class Engine {
 
   get telemetry(): Telemetry | undefined {
     return this.options.telemetry;
+  }
+
+  get logger(): Logger | undefined {
+    return this.options.logger;
   }
 
   get amountRange(): AmountRange {
@@ -125,26 +131,36 @@ export class Engine {
         const kind = failureKind(error);
         if (this.database.inTransaction || kind === "other") throw error;
         if (kind === "not_migrated") {
-          throw new CreditsError(
-            "DATABASE_UNAVAILABLE",
+          throw this.unavailable(
             "The database has no current credits schema: run credits.migrate() or `creditkit migrate` first",
-            {},
-            { cause: error },
+            error,
           );
         }
-        if (kind === "serialization") this.readCommitted = true;
+        if (kind === "serialization") this.setReadCommitted();
         if (attempt >= retriesMax) {
-          throw new CreditsError(
-            "DATABASE_UNAVAILABLE",
-            `The database did not answer after ${attempt + 1} attempts`,
-            {},
-            { cause: error },
-          );
+          throw this.unavailable(`The database did not answer after ${attempt + 1} attempts`, error);
         }
         this.telemetry?.retry(kind);
+        // Conflicts are everyday business under load; a connection is not lost every day.
+        const level = kind === "connection" ? "warn" : "debug";
+        this.logger?.[level](
+          { reason: kind, retry: attempt + 1, ...errorFields(error) },
+          "Asking the database again",
+        );
         await wait((kind === "connection" ? connectionWaitMs : conflictWaitMs) * 2 ** attempt);
       }
     }
+  }
+
+  private unavailable(message: string, cause: unknown): CreditsError {
+    this.logger?.error({ ...errorFields(cause) }, message);
+    return new CreditsError("DATABASE_UNAVAILABLE", message, {}, { cause });
+  }
+
+  private setReadCommitted(): void {
+    if (this.readCommitted) return;
+    this.readCommitted = true;
+    this.logger?.info({}, "Statements run in READ COMMITTED transactions from here on, after a conflict");
   }
 
   /**

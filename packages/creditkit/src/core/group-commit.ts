@@ -1,4 +1,5 @@
 import { CreditsError } from "./errors.ts";
+import { errorFields, type Logger } from "./logger.ts";
 import type { Asked, LedgerRequest, Operation } from "./request.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -29,16 +30,17 @@ export class GroupCommit {
 
   constructor(
     send: Send,
-    private readonly telemetry?: Telemetry,
+    private readonly observers: { telemetry?: Telemetry | undefined; logger?: Logger | undefined } = {},
   ) {
-    this.lanes = Array.from({ length: laneCount }, () => new Lane(send));
+    this.lanes = Array.from({ length: laneCount }, () => new Lane(send, observers.logger));
   }
 
   submit(operation: Operation, request: LedgerRequest): Promise<object> {
     const lane = this.lanes[hash(request.user_id) % laneCount] as Lane;
     return new Promise((resolve, reject) => {
       const characters = JSON.stringify(request).length;
-      lane.add({ operation, request, characters, caller: this.telemetry?.caller(), resolve, reject });
+      const caller = this.observers.telemetry?.caller();
+      lane.add({ operation, request, characters, caller, resolve, reject });
     });
   }
 }
@@ -47,7 +49,10 @@ class Lane {
   private readonly queue: Member[] = [];
   private isSending = false;
 
-  constructor(private readonly send: Send) {}
+  constructor(
+    private readonly send: Send,
+    private readonly logger: Logger | undefined,
+  ) {}
 
   add(member: Member): void {
     this.queue.push(member);
@@ -92,6 +97,10 @@ class Lane {
         return;
       }
       // The statement failed and was undone as a whole: whose fault it was shows when each goes alone.
+      this.logger?.warn(
+        { operation: first.operation, requests: group.length, ...errorFields(error) },
+        "A group failed: each of its requests goes alone",
+      );
       for (const member of group) await this.sendGroup([member]);
     }
   }
