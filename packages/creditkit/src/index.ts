@@ -12,6 +12,14 @@ export { type Credits, type CreditsOperations, type CreditsOptions, createCredit
 export type { Connection, Database, HostTransaction } from "./core/database.ts";
 export type { Clock } from "./core/engine.ts";
 export { type ConfigProblem, CreditsError, CreditsErrorCode, type CreditsErrorFacts } from "./core/errors.ts";
+export type {
+  CreditsConsumed,
+  CreditsEvent,
+  CreditsExpired,
+  CreditsGranted,
+  CreditsLow,
+  EventHandler,
+} from "./core/event.ts";
 export type { ExpireResult } from "./core/expire.ts";
 export type {
   GrantParams,

@@ -11,6 +11,7 @@ import {
 import { type Database, type HostTransaction, hostTransaction, isDatabase } from "./database.ts";
 import { type Clock, Engine } from "./engine.ts";
 import { invalidArgument } from "./errors.ts";
+import { type EventHandler, Events } from "./event.ts";
 import { type ExpireResult, processExpired } from "./expire.ts";
 import {
   type GrantParams,
@@ -56,6 +57,12 @@ export interface CreditsOptions {
   telemetry?: Telemetry;
   /** What an operator should know: retries, failures, jobs. A pino logger, or `console`. Default: silent. */
   logger?: Logger;
+  /**
+   * Called with each grant, spend and expiration once it is committed, and when a wallet becomes low
+   * (`limitations.lowBalance`): never for a replay or a refusal. Nothing waits for it and nothing fails by it. Calls through
+   * `using` tell nothing, since whether they are committed is the host's to know.
+   */
+  onEvent?: EventHandler;
 }
 
 /** The operations on the books. */
@@ -101,7 +108,7 @@ export interface Credits extends CreditsOperations {
    * The operations inside the host's own transaction: they commit or roll back with the host's rows. Takes a
    * transaction of pg (a client after `begin`), PGlite or Drizzle. A refusal (`CreditsError`) leaves the transaction
    * usable; a database error ends it and is thrown as it came, for the host to retry the whole. The jobs commit page
-   * by page and are not part of it.
+   * by page and are not part of it. `onEvent` hears nothing of these calls: only the host knows whether it commits.
    */
   using(transaction: HostTransaction): CreditsOperations;
 }
@@ -122,6 +129,7 @@ export function createCredits({
   groupCommit = true,
   telemetry,
   logger,
+  onEvent,
 }: CreditsOptions): Credits {
   if (!isDatabase(database))
     throw invalidArgument("database", "fromPool(…), fromPglite(…) or fromDrizzle(…)");
@@ -131,6 +139,7 @@ export function createCredits({
     throw invalidArgument("telemetry", "openTelemetry(…)");
   if (logger !== undefined && !isLogger(logger))
     throw invalidArgument("logger", "an object with debug, info, warn and error");
+  if (onEvent !== undefined && typeof onEvent !== "function") throw invalidArgument("onEvent", "a function");
   const engine = new Engine(database, resolveConfig(config), { clock, telemetry, logger });
   // Rule 2: loudly.
   if (clock !== undefined)
@@ -139,6 +148,7 @@ export function createCredits({
   if (groupCommit && !database.inTransaction) {
     engine.groupCommit = new GroupCommit((operation, asked) => send(engine, operation, asked), engine);
   }
+  if (onEvent !== undefined && !database.inTransaction) engine.events = new Events(engine, onEvent);
   const administration = {
     migrate: async () => {
       const result = await engine.retry(() => migrate(database, engine.config));

@@ -2,6 +2,7 @@ import { type AmountRange, amountMaxDefault, creditsOf, parseAmount } from "./am
 import type { ResolvedConfig } from "./config.ts";
 import { type Connection, type Database, failureKind } from "./database.ts";
 import { CreditsError, invalidArgument } from "./errors.ts";
+import type { Events } from "./event.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { errorFields, type Logger } from "./logger.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -31,6 +32,8 @@ export class Engine {
   private isInstalled = false;
   /** Joins concurrent calls into one statement; not on a host's transaction, and not where it is switched off. */
   groupCommit: GroupCommit | undefined;
+  /** Tells the host of what is committed; not on a host's transaction, which nobody knows to be committed. */
+  events: Events | undefined;
   /** Set once the database's default isolation turned out to be stricter than READ COMMITTED. */
   private readCommitted = false;
 
