@@ -4,7 +4,6 @@ import { promoteAdmins } from "@/auth/admins";
 import { getAuth } from "@/auth/server";
 import { closeOnShutdown } from "@/clean-shutdown";
 import { getCredits } from "@/credits/server";
-import { isTestClockAllowed } from "@/credits/test-clock";
 import { getDatabase } from "@/database/server";
 import { readEnvironment } from "@/env";
 import { authSecret, cronSecret, type Secret, type SecretName } from "@/secrets";
@@ -42,9 +41,6 @@ export async function startUp(): Promise<void> {
     warn(
       `ADMIN_EMAILS lists ${email}, which has no account: unlist it, start, sign up with it, then list it again`,
     );
-  }
-  if (isTestClockAllowed()) {
-    warn("CREDITS_TEST_CLOCK=allow: admins can move the ledger's clock. NEVER run with real users like this");
   }
 }
 

@@ -12,6 +12,14 @@ export { type Credits, type CreditsOperations, type CreditsOptions, createCredit
 export type { Connection, Database, HostTransaction } from "./core/database.ts";
 export type { Clock } from "./core/engine.ts";
 export { type ConfigProblem, CreditsError, CreditsErrorCode, type CreditsErrorFacts } from "./core/errors.ts";
+export type {
+  CreditsConsumed,
+  CreditsEvent,
+  CreditsExpired,
+  CreditsGranted,
+  CreditsLow,
+  EventHandler,
+} from "./core/event.ts";
 export type { ExpireResult } from "./core/expire.ts";
 export type {
   GrantParams,
@@ -19,9 +27,11 @@ export type {
   GrantResult,
   GrantSubscriptionParams,
 } from "./core/grant.ts";
+export type { LogFields, Logger } from "./core/logger.ts";
 export { type MigrateResult, migrationScript } from "./core/migrate.ts";
 export type { DailyGrantResult, DailyGrantRow } from "./core/monthly-grant.ts";
 export { type SubscriptionParams, SubscriptionStatus } from "./core/subscription.ts";
+export type { Telemetry } from "./core/telemetry.ts";
 export {
   type CreditTransaction,
   CreditTransactionType,

@@ -55,6 +55,7 @@ describe("who may import whom", () => {
     const peers: Record<string, string[]> = {
       "adapters/drizzle.ts": ["drizzle-orm", "drizzle-orm/pg-core"],
       "adapters/next.ts": [],
+      "adapters/opentelemetry.ts": ["@opentelemetry/api"],
       "adapters/pg.ts": [],
       "adapters/pglite.ts": [
         "@electric-sql/pglite",

@@ -131,6 +131,12 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
     ["update credits.wallet set balance = balance + 1 where user_id = $1"],
   ],
   [
+    "a wallet that remembers another answer",
+    "6",
+    "available_after",
+    ["update credits.wallet set available_after = available_after + 1 where user_id = $1"],
+  ],
+  [
     "a drifted answer",
     "6",
     "available",

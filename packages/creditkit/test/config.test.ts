@@ -37,7 +37,7 @@ describe("configuration", () => {
     const config = {
       enabled: "yes",
       registration: { enabled: true, amount: 0, validityDays: 0 },
-      limitations: { maxUserBalance: -1, maxUserBalanc: 5 },
+      limitations: { maxUserBalance: -1, maxUserBalanc: 5, lowBalance: 1.5 },
       subscription: {
         pro: { id: "plus", enabled: true, monthlyGrant: 1.5, validityDays: 36_501 },
         free: { id: "free", enabled: true, monthlyGrant: 10 },
@@ -55,6 +55,7 @@ describe("configuration", () => {
         "registration.validityDays",
         "limitations.maxUserBalance",
         "limitations.maxUserBalanc",
+        "limitations.lowBalance",
         "subscription.pro.id",
         "subscription.pro.monthlyGrant",
         "subscription.pro.validityDays",
@@ -84,6 +85,9 @@ describe("configuration", () => {
     ["limitations.amountMax", { limitations: { amountMax: 0 } }],
     ["consumption.x", { consumption: { x: 1e9 + 1 } }],
     ["consumption.x", { decimals: 1, consumption: { x: 0.25 } }],
+    ["limitations.lowBalance", { limitations: { lowBalance: 0 } }],
+    ["limitations.lowBalance", { limitations: { lowBalance: "5" } }],
+    ["limitations.lowBalance", { decimals: 1, limitations: { lowBalance: 0.25 } }],
     ["strictServices", { strictServices: 1 }],
     ["extra", { extra: true }],
   ])("refuses %s in %j", (path, config) => {

@@ -7,7 +7,16 @@ import { fromPool } from "../src/adapters/pg.ts";
 import { fromPglite, openPglite } from "../src/adapters/pglite.ts";
 import { type Credits, createCredits } from "../src/core/credits.ts";
 import type { Connection, Database } from "../src/core/database.ts";
-import { describeLedger, emptyBooks, type Ledger, newUser, openPostgresLedger, refusal } from "./ledger.ts";
+import {
+  connectionReset,
+  describeLedger,
+  emptyBooks,
+  type Ledger,
+  losingAnswers,
+  newUser,
+  openPostgresLedger,
+  refusal,
+} from "./ledger.ts";
 import { databaseUrl, type PostgresServer, startPostgres } from "./postgres-server.ts";
 import { type Program, startProgram } from "./programs/program.ts";
 import type { WriterOrder, WriterReport } from "./programs/writer.ts";
@@ -195,28 +204,6 @@ describe("kill -9 of PostgreSQL (rules 29, 30)", () => {
     },
   );
 });
-
-/** What a client's TCP stack says when the answer does not come back. */
-function connectionReset(): Error {
-  return Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
-}
-
-/** The same database, but the first answers of ledger operations get lost on the way: they did happen. */
-function losingAnswers(database: Database, times: number): Database {
-  let left = times;
-  return {
-    inTransaction: false,
-    query: async (text, parameters) => {
-      const rows = await database.query(text, parameters);
-      if (/credits\.(consume|grant|grant_monthly|expire)\(/.test(text) && left > 0) {
-        left -= 1;
-        throw connectionReset();
-      }
-      return rows;
-    },
-    transaction: (work) => database.transaction(work),
-  };
-}
 
 const operations: [
   name: string,

@@ -244,6 +244,7 @@ describeLedger("the Drizzle schema", (ledger) => {
       userId,
       sequence: 3,
       balance: Number.MAX_SAFE_INTEGER - 3,
+      availableAfter: Number.MAX_SAFE_INTEGER - 3,
       status: "active",
       lastAt: at,
       createdAt: at,

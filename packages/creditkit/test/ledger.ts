@@ -157,3 +157,25 @@ export async function mend(ledger: Ledger): Promise<void> {
   await ledger.sql("drop trigger fail on credits.transaction");
   await ledger.sql("drop function public.fail()");
 }
+
+/** What a client's TCP stack says when the answer does not come back. */
+export function connectionReset(): Error {
+  return Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+}
+
+/** The same database, but the first answers of ledger operations get lost on the way: they did happen. */
+export function losingAnswers(database: Database, times: number): Database {
+  let left = times;
+  return {
+    inTransaction: false,
+    query: async (text, parameters) => {
+      const rows = await database.query(text, parameters);
+      if (/credits\.(consume|grant|grant_monthly|expire)\(/.test(text) && left > 0) {
+        left -= 1;
+        throw connectionReset();
+      }
+      return rows;
+    },
+    transaction: (work) => database.transaction(work),
+  };
+}

@@ -1,6 +1,7 @@
 import "server-only";
 import { type Credits, createCredits } from "creditkit";
 import { creditsConfig } from "@/config/credits";
+import { creditsLogger } from "@/credits/logger";
 import { isTestClockAllowed, readTestClock } from "@/credits/test-clock";
 import { getDatabase } from "@/database/server";
 import { oncePerProcess } from "@/once-per-process";
@@ -11,6 +12,7 @@ export const getCredits: () => Promise<Credits> = oncePerProcess("credits", asyn
   const credits = createCredits({
     database,
     config: creditsConfig,
+    logger: creditsLogger,
     ...(isTestClockAllowed() && { clock: readTestClock }),
   });
   await credits.migrate();

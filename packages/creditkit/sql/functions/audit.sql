@@ -238,6 +238,14 @@ begin
   left join unbooked on unbooked.user_id = line.user_id and unbooked.sequence = line.sequence
   where line.available_after <> line.booked - coalesce(unbooked.amount, 0);
 
+  return query
+  select '6', 'available_after', wallet.user_id,
+    format('wallet says %s, its newest transaction %s', wallet.available_after, newest.available_after)
+  from credits.wallet
+  left join credits.transaction as newest
+    on newest.user_id = wallet.user_id and newest.sequence = wallet.sequence
+  where wallet.available_after is distinct from newest.available_after;
+
   -- Rule 26: history, and what it adds up to, is guarded.
   return query
   select '26', 'append_only', null::text, format('trigger %s is missing or disabled', guard.name)

@@ -8,8 +8,8 @@
 --   id: the transaction's id, made by the caller, so that an unkeyed spend whose outcome got lost can be
 --     sent again with `retried` and acts once. amount_given false: the amount came from the configuration
 --     and is not part of what the caller meant. amount 0: look for the key, and write nothing.
--- Result, one per request in order: {id, amount, available, batch_ids, batch_amounts, batch_remainders, replayed},
---   or {code, …}: a refusal changes nothing and does not abort the caller's transaction.
+-- Result, one per request in order: {id, amount, available, available_before, batch_ids, batch_amounts,
+--   batch_remainders, replayed}, or {code, …}: a refusal changes nothing and does not abort the caller's transaction.
 -- Locks: the wallets in order of user id. Batches and transactions of a wallet change only under its lock.
 -- Codes: IDEMPOTENCY_CONFLICT (field), USER_BALANCE_NOT_FOUND, WALLET_FROZEN, INSUFFICIENT_CREDITS (required, available).
 create or replace function credits.consume(p_requests jsonb, p_now timestamptz)
@@ -31,6 +31,8 @@ declare
   w_at timestamptz[];
   w_sequence bigint[];
   w_available bigint[];
+  -- what was available right after the wallet's newest transaction
+  w_after bigint[];
   w_spent bigint[];
   w_first integer[];
   w_last integer[];
@@ -55,12 +57,12 @@ declare
 begin
   select
     array_agg(locked.user_id), array_agg(locked.status), array_agg(locked.last_at), array_agg(locked.sequence),
-    jsonb_object_agg(locked.user_id, locked.wallet)
-  into w_user_id, w_status, w_at, w_sequence, v_wallet_of
+    array_agg(locked.available_after), jsonb_object_agg(locked.user_id, locked.wallet)
+  into w_user_id, w_status, w_at, w_sequence, w_after, v_wallet_of
   from (
     select mine.*, row_number() over () as wallet
     from (
-      select wallet.user_id, wallet.status, wallet.last_at, wallet.sequence
+      select wallet.user_id, wallet.status, wallet.last_at, wallet.sequence, wallet.available_after
       from credits.wallet
       where wallet.user_id = any (
         array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text))
@@ -157,9 +159,11 @@ begin
         json_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'service')
       when v_seen.id is not null and v_request.amount_given and v_seen.amount <> v_request.amount then
         json_build_object('code', 'IDEMPOTENCY_CONFLICT', 'field', 'amount')
+      -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
+      when v_seen.id = v_request.id then
+        credits.consumption_result(v_seen, credits.available_before(v_seen.user_id, v_seen.sequence), false)
       when v_seen.id is not null then
-        -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
-        credits.consumption_result(v_seen, v_seen.id <> v_request.id)
+        credits.consumption_result(v_seen, null, true)
       -- A service that is free by now: the key had not paid for anything, and still does not (rule 11).
       when v_request.amount = 0 then
         json_build_object(
@@ -217,7 +221,8 @@ begin
 
     v_rows := v_rows || v_row;
     v_row_of_key[v_request.key_number] := cardinality(v_rows);
-    v_results[v_request.position] := credits.consumption_result(v_row, false);
+    v_results[v_request.position] := credits.consumption_result(v_row, w_after[v_wallet], false);
+    w_after[v_wallet] := v_row.available_after;
   end loop;
 
   if cardinality(v_rows) > 0 then
@@ -238,8 +243,9 @@ begin
     set
       sequence = spender.sequence,
       balance = wallet.balance - spender.spent,
+      available_after = spender.after,
       last_at = spender.at
-    from unnest(w_user_id, w_sequence, w_spent, w_at) as spender (user_id, sequence, spent, at)
+    from unnest(w_user_id, w_sequence, w_spent, w_after, w_at) as spender (user_id, sequence, spent, after, at)
     where spender.spent > 0
       and wallet.user_id = spender.user_id;
   end if;
@@ -249,7 +255,9 @@ end;
 $$;
 
 -- What a consumption answers, the first time and on every replay.
-create or replace function credits.consumption_result(p_row credits.transaction, p_replayed boolean)
+create or replace function credits.consumption_result(
+  p_row credits.transaction, p_available_before bigint, p_replayed boolean
+)
 returns json
 language sql
 -- Not immutable, since json_build_object is not: it would not be inlined.
@@ -259,6 +267,7 @@ as $$
     'id', (p_row).id,
     'amount', (p_row).amount,
     'available', (p_row).available_after,
+    'available_before', p_available_before,
     'batch_ids', (p_row).batch_ids,
     'batch_amounts', (p_row).batch_amounts,
     'batch_remainders', (p_row).batch_remainders,

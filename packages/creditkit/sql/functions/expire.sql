@@ -26,7 +26,7 @@ as $$
 $$;
 
 -- Books the breakage of every expired batch of some users: one transaction per batch, in order of expiry. What has expired was invisible already (rule 6): no available balance changes.
--- Returns [{user_id, id, batch_id, amount, available}], nothing for a user who had nothing to book. With p_retried, what
+-- Returns [{user_id, id, batch_id, amount, available, available_before}], nothing for a user who had nothing to book. With p_retried, what
 -- the same page (p_page) had booked before its answer got lost is part of the answer (rule 28).
 -- Locks: the wallets in order of user id.
 create or replace function credits.expire(p_user_ids text[], p_page uuid, p_retried boolean, p_now timestamptz)
@@ -92,21 +92,27 @@ begin
   ),
   booked as (
     select
-      gone.user_id, sum(gone.remaining)::bigint as amount,
+      gone.user_id, sum(gone.remaining)::bigint as amount, max(gone.available) as available,
       max(gone.sequence) as sequence, max(gone.at) as at
     from gone
     group by gone.user_id
   ),
   lowered as (
     update credits.wallet
-    set balance = wallet.balance - booked.amount, sequence = booked.sequence, last_at = booked.at
+    set
+      balance = wallet.balance - booked.amount,
+      available_after = booked.available,
+      sequence = booked.sequence,
+      last_at = booked.at
     from booked
     where wallet.user_id = booked.user_id
   )
   select jsonb_agg(
     jsonb_build_object(
       'user_id', answer.user_id, 'id', answer.id, 'batch_id', answer.batch_ids[1], 'amount', answer.amount,
-      'available', answer.available_after
+      'available', answer.available_after,
+      -- Null for those after a user's first: they all say the same as the first one.
+      'available_before', credits.available_before(answer.user_id, answer.sequence)
     )
     order by answer.user_id, answer.sequence
   )

@@ -7,7 +7,8 @@
 --   current_period: take the label of the plan's period that contains T.
 --   valid_from: count validity_days from there instead of from T (a period that is caught up).
 --   balance_max: grant only what keeps the available balance at or below it (rule 19).
--- Result, one per request in order: {id, batch_id, amount, period, expires_at (ms), replayed} or {code, …}.
+-- Result, one per request in order: {id, batch_id, amount, available, available_before, period, expires_at (ms), replayed}
+--   or {code, …}.
 -- Locks: the wallets in order of user id (created when missing), then the purchase ids in their order.
 -- Codes: IDEMPOTENCY_CONFLICT (field), BALANCE_LIMIT, BALANCE_OVERFLOW.
 create or replace function credits.grant(p_requests jsonb, p_now timestamptz)
@@ -34,6 +35,8 @@ declare
   w_at timestamptz[];
   w_sequence bigint[];
   w_available bigint[];
+  -- what was available right after the wallet's newest transaction
+  w_after bigint[];
   w_granted bigint[];
   v_wallet integer;
   v_wallet_of jsonb;
@@ -61,12 +64,12 @@ begin
 
   select
     array_agg(locked.user_id), array_agg(locked.last_at), array_agg(locked.sequence),
-    jsonb_object_agg(locked.user_id, locked.wallet)
-  into w_user_id, w_at, w_sequence, v_wallet_of
+    array_agg(locked.available_after), jsonb_object_agg(locked.user_id, locked.wallet)
+  into w_user_id, w_at, w_sequence, w_after, v_wallet_of
   from (
     select mine.*, row_number() over () as wallet
     from (
-      select wallet.user_id, wallet.last_at, wallet.sequence
+      select wallet.user_id, wallet.last_at, wallet.sequence, wallet.available_after
       from credits.wallet
       where wallet.user_id = any (
         array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text))
@@ -273,8 +276,14 @@ begin
     end if;
 
     if v_seen.id is not null then
-      -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
-      v_results[v_request.position] := credits.grant_result(v_seen, v_batch, v_seen.id is distinct from v_request.id);
+      v_results[v_request.position] := case
+        -- Found by the id of this very request: sent again after its answer got lost, not asked for again.
+        when v_seen.id = v_request.id then
+          credits.grant_result(
+            v_seen, v_batch, credits.available_before(v_seen.user_id, v_seen.sequence), false
+          )
+        else credits.grant_result(v_seen, v_batch, null, true)
+      end;
       if v_request.purchase_id is not null then
         v_paid_ids := v_paid_ids || v_request.purchase_id;
         v_paid := v_paid || row(
@@ -346,7 +355,8 @@ begin
       p_granted[v_request.period_number] := coalesce(p_granted[v_request.period_number], 0) + v_amount;
       p_row[v_request.period_number] := cardinality(v_rows);
     end if;
-    v_results[v_request.position] := credits.grant_result(v_row, v_batch, false);
+    v_results[v_request.position] := credits.grant_result(v_row, v_batch, w_after[v_wallet], false);
+    w_after[v_wallet] := v_row.available_after;
   end loop;
 
   if cardinality(v_rows) > 0 then
@@ -366,8 +376,9 @@ begin
     set
       sequence = receiver.sequence,
       balance = wallet.balance + receiver.granted,
+      available_after = receiver.after,
       last_at = receiver.at
-    from unnest(w_user_id, w_sequence, w_granted, w_at) as receiver (user_id, sequence, granted, at)
+    from unnest(w_user_id, w_sequence, w_granted, w_after, w_at) as receiver (user_id, sequence, granted, after, at)
     where receiver.granted > 0
       and wallet.user_id = receiver.user_id;
   end if;
@@ -438,7 +449,9 @@ as $$
 $$;
 
 -- What a grant answers, the first time and on every replay.
-create or replace function credits.grant_result(p_row credits.transaction, p_batch credits.batch, p_replayed boolean)
+create or replace function credits.grant_result(
+  p_row credits.transaction, p_batch credits.batch, p_available_before bigint, p_replayed boolean
+)
 returns jsonb
 language sql
 -- Not immutable, since jsonb_build_object is not: it would not be inlined.
@@ -448,6 +461,8 @@ as $$
     'id', (p_row).id,
     'batch_id', (p_batch).id,
     'amount', (p_row).amount,
+    'available', (p_row).available_after,
+    'available_before', p_available_before,
     'period', (p_row).period,
     'expires_at', floor(extract(epoch from (p_batch).expires_at) * 1000),
     'replayed', p_replayed

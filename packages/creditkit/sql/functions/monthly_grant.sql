@@ -24,7 +24,7 @@ $$;
 -- batch would still be valid, expiring as if granted when the period began (rules 16–19).
 --
 -- p_plans: {<plan id>: {amount, validity_days}}, the enabled plans of the configuration; null stands for a disabled one.
--- Returns [{user_id, id, amount, period} | {user_id, code, …}], nothing for a user to whom nothing is due. With
+-- Returns [{user_id, …} with the result of credits.grant], nothing for a user to whom nothing is due. With
 -- p_retried, what the same page (p_page) had granted before its answer got lost is part of the answer (rule 28).
 -- Locks: as credits.grant. Codes: UNKNOWN_PLAN (plan), BALANCE_LIMIT, BALANCE_OVERFLOW.
 create or replace function credits.grant_monthly(
@@ -116,13 +116,13 @@ begin
 
   if p_retried then
     select jsonb_agg(
-      jsonb_build_object(
-        'user_id', earlier.user_id, 'id', earlier.id, 'amount', earlier.amount, 'period', earlier.period
-      )
+      jsonb_build_object('user_id', earlier.user_id)
+        || credits.grant_result(earlier, batch, credits.available_before(earlier.user_id, earlier.sequence), false)
       order by earlier.user_id, earlier.sequence
     )
     into v_earlier
     from credits.transaction as earlier
+    join credits.batch on batch.user_id = earlier.user_id and batch.id = earlier.batch_ids[1]
     where earlier.user_id = any (p_user_ids)
       and earlier.job_page = p_page;
   end if;

@@ -54,6 +54,26 @@ begin
 end;
 $$;
 
+-- What was available right after the transaction before a given number: null for the first one.
+create or replace function credits.available_before(p_user_id text, p_sequence bigint)
+returns bigint
+-- Not SQL, since it cannot be inlined: it would be planned again for every row.
+language plpgsql
+stable
+as $$
+begin
+  return (
+    select previous.available_after
+    from credits.transaction as previous
+    where previous.user_id = p_user_id
+      and previous.sequence between p_sequence - 1 and p_sequence - 1
+    -- Limit and order as in credits.consume.
+    order by previous.sequence
+    limit 1
+  );
+end;
+$$;
+
 -- Freezes or unfreezes a wallet. Locks: the wallet. Codes: USER_BALANCE_NOT_FOUND.
 create or replace function credits.set_wallet_status(p_user_id text, p_status text)
 returns jsonb

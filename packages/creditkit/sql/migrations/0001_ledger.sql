@@ -17,6 +17,9 @@ create table credits.wallet (
   sequence bigint not null default 0 check (sequence >= 0),
   -- Sum of batch.remaining, expired but not yet booked batches included.
   balance bigint not null default 0 check (balance >= 0),
+  -- What the newest transaction says in its available_after; null before the first. The next operation sees by it
+  -- whether it is the one that took the wallet below a threshold.
+  available_after bigint check (available_after >= 0),
   status text not null default 'active' check (status in ('active', 'frozen')),
   -- T of the wallet's newest operation: the next T is never earlier (rule 2).
   last_at timestamptz not null,

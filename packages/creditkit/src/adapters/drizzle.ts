@@ -58,6 +58,7 @@ export const wallet = creditsSchema.table("wallet", {
   userId: text("user_id").primaryKey(),
   sequence: units("sequence").notNull().default(0),
   balance: units("balance").notNull().default(0),
+  availableAfter: units("available_after"),
   status: text("status", { enum: ["active", "frozen"] })
     .notNull()
     .default("active"),

@@ -49,6 +49,8 @@ export interface CreditsConfig {
     allowFreeUserPurchasePackages?: boolean;
     /** Free credits (bonus, monthly, manual) are granted only up to this available balance. Default: no limit. */
     maxUserBalance?: number;
+    /** Below this available balance a wallet is low, and `onEvent` hears `credits.low`. Default: never. */
+    lowBalance?: number;
     /** Largest amount of one call, in credits. Default 1e9. */
     amountMax?: number;
   };
@@ -73,6 +75,7 @@ export interface ResolvedConfig {
   readonly limitations: {
     readonly allowFreeUserPurchasePackages: boolean;
     readonly maxUserBalance?: number;
+    readonly lowBalance?: number;
     readonly amountMax: number;
   };
   readonly subscription: Readonly<Record<string, Readonly<PlanCreditsConfig>>>;
@@ -209,7 +212,12 @@ class ConfigCheck {
 
   private limitations(value: unknown): ResolvedConfig["limitations"] {
     const fields = this.object("limitations", value ?? {});
-    this.known("limitations.", fields, ["allowFreeUserPurchasePackages", "maxUserBalance", "amountMax"]);
+    this.known("limitations.", fields, [
+      "allowFreeUserPurchasePackages",
+      "maxUserBalance",
+      "lowBalance",
+      "amountMax",
+    ]);
     if (fields.amountMax !== undefined) {
       // Above 2^53 − 1 units an amount is no longer exact.
       const units = unitsOf(fields.amountMax, this.decimals);
@@ -223,7 +231,11 @@ class ConfigCheck {
       amountMax: this.amountMax,
       ...(fields.maxUserBalance === undefined
         ? {}
-        : { maxUserBalance: this.balance("limitations.maxUserBalance", fields.maxUserBalance) }),
+        : { maxUserBalance: this.balance("limitations.maxUserBalance", fields.maxUserBalance, 0) }),
+      // Nothing is below 0: it would silently never be low.
+      ...(fields.lowBalance === undefined
+        ? {}
+        : { lowBalance: this.balance("limitations.lowBalance", fields.lowBalance, 1) }),
     };
   }
 
@@ -322,10 +334,10 @@ class ConfigCheck {
     return 0;
   }
 
-  private balance(path: string, value: unknown): number {
+  private balance(path: string, value: unknown, min: 0 | 1): number {
     const units = unitsOf(value, this.decimals);
-    if (units !== null && units >= 0) return value as number;
-    this.fail(path, `expected a number from 0 to ${Number.MAX_SAFE_INTEGER} units`);
+    if (units !== null && units >= min) return value as number;
+    this.fail(path, `expected a number from ${min} to ${Number.MAX_SAFE_INTEGER} units`);
     return 0;
   }
 

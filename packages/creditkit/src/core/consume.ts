@@ -10,6 +10,7 @@ import {
 import { findServicePrice } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { CreditsError } from "./errors.ts";
+import type { Committed } from "./event.ts";
 import { type LedgerRequest, submit } from "./request.ts";
 import { uuidV7 } from "./uuid.ts";
 import { getInfo } from "./wallet.ts";
@@ -102,19 +103,20 @@ function parseSpend(params: ConsumeForServiceParams) {
   return { ...spend, amount: fields.amount };
 }
 
-interface Consumption {
-  id: string;
+interface Consumption extends Committed {
   amount: number;
-  available: number;
   batch_ids: string[];
   batch_amounts: number[];
   batch_remainders: number[];
   replayed: boolean;
 }
 
-async function spendUnits(engine: Engine, spend: LedgerRequest): Promise<ConsumeForServiceResult> {
+async function spendUnits(
+  engine: Engine,
+  spend: LedgerRequest & { service: string },
+): Promise<ConsumeForServiceResult> {
   const answer = await submit<Consumption>(engine, "consume", { ...spend, id: uuidV7() });
-  return {
+  const result: ConsumeForServiceResult = {
     transactionId: answer.id,
     consumedAmount: engine.credits(answer.amount),
     newBalance: engine.credits(answer.available),
@@ -125,4 +127,20 @@ async function spendUnits(engine: Engine, spend: LedgerRequest): Promise<Consume
     })),
     ...(answer.replayed ? { replayed: true as const } : {}),
   };
+  // A replay was told of the first time; a service that has become free leaves no row.
+  if (engine.events !== undefined && !answer.replayed && answer.amount > 0) {
+    const { transactionId, consumedAmount, newBalance } = result;
+    engine.events.emit(
+      {
+        type: "credits.consumed",
+        userId: spend.user_id,
+        transactionId,
+        amount: consumedAmount,
+        service: spend.service,
+        newBalance,
+      },
+      answer,
+    );
+  }
+  return result;
 }

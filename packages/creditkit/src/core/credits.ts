@@ -11,6 +11,7 @@ import {
 import { type Database, type HostTransaction, hostTransaction, isDatabase } from "./database.ts";
 import { type Clock, Engine } from "./engine.ts";
 import { invalidArgument } from "./errors.ts";
+import { type EventHandler, Events } from "./event.ts";
 import { type ExpireResult, processExpired } from "./expire.ts";
 import {
   type GrantParams,
@@ -23,10 +24,13 @@ import {
   grantSubscription,
 } from "./grant.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { reported } from "./job.ts";
+import { isLogger, type Logger } from "./logger.ts";
 import { type MigrateResult, migrate } from "./migrate.ts";
 import { type DailyGrantResult, processDailyGrant } from "./monthly-grant.ts";
 import { send } from "./request.ts";
 import { type SubscriptionParams, upsertSubscription } from "./subscription.ts";
+import { observed, type Telemetry } from "./telemetry.ts";
 import { type GetTransactionsParams, getTransactions, type TransactionPage } from "./transaction.ts";
 import {
   type CreditsInfo,
@@ -49,6 +53,16 @@ export interface CreditsOptions {
    * costs the same. Default true.
    */
   groupCommit?: boolean;
+  /** Traces and metrics, from `creditkit/opentelemetry`. Default: none. */
+  telemetry?: Telemetry;
+  /** What an operator should know: retries, failures, jobs. A pino logger, or `console`. Default: silent. */
+  logger?: Logger;
+  /**
+   * Called with each grant, spend and expiration once it is committed, and when a wallet becomes low
+   * (`limitations.lowBalance`): never for a replay or a refusal. Nothing waits for it and nothing fails by it. Calls through
+   * `using` tell nothing, since whether they are committed is the host's to know.
+   */
+  onEvent?: EventHandler;
 }
 
 /** The operations on the books. */
@@ -94,7 +108,7 @@ export interface Credits extends CreditsOperations {
    * The operations inside the host's own transaction: they commit or roll back with the host's rows. Takes a
    * transaction of pg (a client after `begin`), PGlite or Drizzle. A refusal (`CreditsError`) leaves the transaction
    * usable; a database error ends it and is thrown as it came, for the host to retry the whole. The jobs commit page
-   * by page and are not part of it.
+   * by page and are not part of it. `onEvent` hears nothing of these calls: only the host knows whether it commits.
    */
   using(transaction: HostTransaction): CreditsOperations;
 }
@@ -108,27 +122,46 @@ export interface Credits extends CreditsOperations {
  * await credits.grant({ userId: "ada", amount: 100, type: "purchase", validityDays: 90 });
  * const { newBalance } = await credits.consumeForService({ userId: "ada", service: "chat" });
  */
-export function createCredits({ database, config, clock, groupCommit = true }: CreditsOptions): Credits {
+export function createCredits({
+  database,
+  config,
+  clock,
+  groupCommit = true,
+  telemetry,
+  logger,
+  onEvent,
+}: CreditsOptions): Credits {
   if (!isDatabase(database))
     throw invalidArgument("database", "fromPool(…), fromPglite(…) or fromDrizzle(…)");
   if (clock !== undefined && typeof clock !== "function")
     throw invalidArgument("clock", "a function that returns a Date");
-  const engine = new Engine(database, resolveConfig(config), clock);
+  if (telemetry !== undefined && typeof telemetry?.operation !== "function")
+    throw invalidArgument("telemetry", "openTelemetry(…)");
+  if (logger !== undefined && !isLogger(logger))
+    throw invalidArgument("logger", "an object with debug, info, warn and error");
+  if (onEvent !== undefined && typeof onEvent !== "function") throw invalidArgument("onEvent", "a function");
+  const engine = new Engine(database, resolveConfig(config), { clock, telemetry, logger });
+  // Rule 2: loudly.
+  if (clock !== undefined)
+    logger?.warn({}, "A test clock can decide what time it is: NEVER run with real users like this");
   // A host's transaction is one connection, and its calls are the host's to order.
   if (groupCommit && !database.inTransaction) {
-    engine.groupCommit = new GroupCommit((operation, requests) => send(engine, operation, requests));
+    engine.groupCommit = new GroupCommit((operation, asked) => send(engine, operation, asked), engine);
   }
-  return {
-    ...operations(engine),
-    config: engine.config,
+  if (onEvent !== undefined && !database.inTransaction) engine.events = new Events(engine, onEvent);
+  const administration = {
     migrate: async () => {
       const result = await engine.retry(() => migrate(database, engine.config));
       engine.installed();
       return result;
     },
-    processDailyGrant: () => processDailyGrant(engine),
-    processExpired: () => processExpired(engine),
-    using: (transaction) => operations(engine.on(hostTransaction(transaction))),
+    processDailyGrant: () => reported(engine.logger, "grant", () => processDailyGrant(engine)),
+    processExpired: () => reported(engine.logger, "expire", () => processExpired(engine)),
+  };
+  return {
+    ...observed({ ...operations(engine), ...administration }, telemetry),
+    config: engine.config,
+    using: (transaction) => observed(operations(engine.on(hostTransaction(transaction))), telemetry),
   };
 }
 

@@ -121,15 +121,34 @@ const lostMessages = [
 
 /** Classifies an error by SQLSTATE or network code, through the wrappers that Drizzle and others put around it. */
 export function failureKind(error: unknown): FailureKind {
-  for (let cause = error, depth = 0; typeof cause === "object" && cause !== null && depth < 5; depth++) {
-    const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
+  for (const cause of causes(error)) {
+    const code = codeOf(cause);
     if (code === "40001") return "serialization";
     if (code === "40P01") return "deadlock";
     if (connectionStates.has(code) || networkCodes.has(code) || /^08...$/.test(code)) return "connection";
     if (missingStates.has(code)) return "not_migrated";
     const message = "message" in cause && typeof cause.message === "string" ? cause.message : "";
     if (code === "" && lostMessages.some((lost) => message.startsWith(lost))) return "connection";
-    cause = "cause" in cause ? cause.cause : undefined;
   }
   return "other";
+}
+
+/** The SQLSTATE or network code of an error: the only part of a driver's error that holds no SQL and no values. */
+export function failureCode(error: unknown): string | undefined {
+  for (const cause of causes(error)) {
+    const code = codeOf(cause);
+    if (/^([0-9FHPX][0-9A-Z]{4}|E[A-Z_]{3,30})$/.test(code)) return code;
+  }
+  return undefined;
+}
+
+function* causes(error: unknown): Generator<object> {
+  for (let cause = error, depth = 0; typeof cause === "object" && cause !== null && depth < 5; depth++) {
+    yield cause;
+    cause = "cause" in cause ? cause.cause : undefined;
+  }
+}
+
+function codeOf(cause: object): string {
+  return "code" in cause && typeof cause.code === "string" ? cause.code : "";
 }

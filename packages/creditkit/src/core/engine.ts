@@ -2,7 +2,10 @@ import { type AmountRange, amountMaxDefault, creditsOf, parseAmount } from "./am
 import type { ResolvedConfig } from "./config.ts";
 import { type Connection, type Database, failureKind } from "./database.ts";
 import { CreditsError, invalidArgument } from "./errors.ts";
+import type { Events } from "./event.ts";
 import type { GroupCommit } from "./group-commit.ts";
+import { errorFields, type Logger } from "./logger.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** Attempts after the first one that a statement gets when the database, not the request, is why it failed (rule 29). */
 export const retriesMax = 5;
@@ -16,28 +19,45 @@ export type Clock = () => Date | null;
 /** A function of the schema `credits` and its arguments; `attempt` is 0 the first time. */
 export type Arguments = readonly unknown[] | ((attempt: number) => readonly unknown[]);
 
+/** What the host may pass in beside the database and the configuration. */
+export interface EngineOptions {
+  clock?: Clock | undefined;
+  telemetry?: Telemetry | undefined;
+  logger?: Logger | undefined;
+}
+
 /** What every operation shares: the configuration, and the one way to the database. */
 export class Engine {
   private installation: Promise<void> | undefined;
   private isInstalled = false;
   /** Joins concurrent calls into one statement; not on a host's transaction, and not where it is switched off. */
   groupCommit: GroupCommit | undefined;
+  /** Tells the host of what is committed; not on a host's transaction, which nobody knows to be committed. */
+  events: Events | undefined;
   /** Set once the database's default isolation turned out to be stricter than READ COMMITTED. */
   private readCommitted = false;
 
   constructor(
     readonly database: Database,
     readonly config: ResolvedConfig,
-    private readonly clock: Clock | undefined,
+    private readonly options: EngineOptions,
     private readonly host?: Engine,
   ) {}
 
   /** The same engine on a host's transaction. */
   on(database: Database): Engine {
-    const engine = new Engine(database, this.config, this.clock, this);
+    const engine = new Engine(database, this.config, this.options, this);
     // Only an answer is shared: a check that is still under way may be waiting for the host's own connection.
     if (this.isInstalled) engine.installed();
     return engine;
+  }
+
+  get telemetry(): Telemetry | undefined {
+    return this.options.telemetry;
+  }
+
+  get logger(): Logger | undefined {
+    return this.options.logger;
   }
 
   get amountRange(): AmountRange {
@@ -68,8 +88,9 @@ export class Engine {
 
   /** The test clock's instant for the database, or null: the database reads its own (rule 2). */
   now(): string | null {
-    if (this.clock === undefined) return null;
-    const now = this.clock();
+    const { clock } = this.options;
+    if (clock === undefined) return null;
+    const now = clock();
     if (now === null) return null;
     if (!(now instanceof Date) || Number.isNaN(now.getTime()))
       throw invalidArgument("clock", "a function that returns a Date");
@@ -113,25 +134,36 @@ export class Engine {
         const kind = failureKind(error);
         if (this.database.inTransaction || kind === "other") throw error;
         if (kind === "not_migrated") {
-          throw new CreditsError(
-            "DATABASE_UNAVAILABLE",
+          throw this.unavailable(
             "The database has no current credits schema: run credits.migrate() or `creditkit migrate` first",
-            {},
-            { cause: error },
+            error,
           );
         }
-        if (kind === "serialization") this.readCommitted = true;
+        if (kind === "serialization") this.setReadCommitted();
         if (attempt >= retriesMax) {
-          throw new CreditsError(
-            "DATABASE_UNAVAILABLE",
-            `The database did not answer after ${attempt + 1} attempts`,
-            {},
-            { cause: error },
-          );
+          throw this.unavailable(`The database did not answer after ${attempt + 1} attempts`, error);
         }
+        this.telemetry?.retry(kind);
+        // Conflicts are everyday business under load; a connection is not lost every day.
+        const level = kind === "connection" ? "warn" : "debug";
+        this.logger?.[level](
+          { reason: kind, retry: attempt + 1, ...errorFields(error) },
+          "Asking the database again",
+        );
         await wait((kind === "connection" ? connectionWaitMs : conflictWaitMs) * 2 ** attempt);
       }
     }
+  }
+
+  private unavailable(message: string, cause: unknown): CreditsError {
+    this.logger?.error({ ...errorFields(cause) }, message);
+    return new CreditsError("DATABASE_UNAVAILABLE", message, {}, { cause });
+  }
+
+  private setReadCommitted(): void {
+    if (this.readCommitted) return;
+    this.readCommitted = true;
+    this.logger?.info({}, "Statements run in READ COMMITTED transactions from here on, after a conflict");
   }
 
   /**

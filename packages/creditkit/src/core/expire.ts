@@ -1,4 +1,5 @@
 import type { Engine } from "./engine.ts";
+import type { Committed } from "./event.ts";
 import { causeMessage, type Failures, forUsers, type JobPage, resultsMax } from "./job.ts";
 
 /** Batches listed at a time. */
@@ -70,21 +71,34 @@ async function* pagesOfUsers(engine: Engine, until: string): AsyncGenerator<stri
   }
 }
 
-interface Expiration {
+interface Expiration extends Committed {
   user_id: string;
-  id: string;
   batch_id: string;
   amount: number;
-  /** Units that the user has right after it, as right before it. */
-  available: number;
 }
 
-function expireAll(engine: Engine, page: JobPage): Promise<Expiration[]> {
-  return engine.call<Expiration[]>(
+/** Tells the host of an expiration that is committed. */
+function emitExpired(engine: Engine, expiration: Expiration): void {
+  engine.events?.emit(
+    {
+      type: "credits.expired",
+      userId: expiration.user_id,
+      transactionId: expiration.id,
+      amount: engine.credits(expiration.amount),
+      batchId: expiration.batch_id,
+    },
+    expiration,
+  );
+}
+
+async function expireAll(engine: Engine, page: JobPage): Promise<Expiration[]> {
+  const booked = await engine.call<Expiration[]>(
     `select credits.expire(
        array(select jsonb_array_elements_text($1::text::jsonb)),
        $2::text::uuid, $3::text::boolean, $4::text::timestamptz
      )::text as answer`,
     (attempt) => [JSON.stringify(page.userIds), page.id, String(page.isRetried || attempt > 0), engine.now()],
   );
+  for (const expiration of booked) emitExpired(engine, expiration);
+  return booked;
 }

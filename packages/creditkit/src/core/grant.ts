@@ -13,6 +13,7 @@ import {
 import { findPackageByPrice } from "./config.ts";
 import type { Engine } from "./engine.ts";
 import { CreditsError, invalidArgument } from "./errors.ts";
+import type { Committed } from "./event.ts";
 import { type LedgerRequest, submit } from "./request.ts";
 import { CreditTransactionType } from "./transaction.ts";
 import { uuidV7 } from "./uuid.ts";
@@ -190,8 +191,8 @@ export function balanceMax(engine: Engine): number | undefined {
   return maxUserBalance === undefined ? undefined : engine.configuredUnits(maxUserBalance);
 }
 
-interface GrantAnswer {
-  id: string;
+/** What the schema answers about a grant. Units. */
+export interface Granted extends Committed {
   batch_id: string;
   amount: number;
   period: string | null;
@@ -199,8 +200,12 @@ interface GrantAnswer {
   replayed: boolean;
 }
 
-async function submitGrant(engine: Engine, request: LedgerRequest): Promise<GrantResult> {
-  const answer = await submit<GrantAnswer>(engine, "grant", { ...request, id: uuidV7() });
+type GrantRequest = LedgerRequest & { type: CreditTransactionType; purchase_id?: string | undefined };
+
+async function submitGrant(engine: Engine, request: GrantRequest): Promise<GrantResult> {
+  const answer = await submit<Granted>(engine, "grant", { ...request, id: uuidV7() });
+  // A replay was told of the first time.
+  if (!answer.replayed) emitGranted(engine, request, answer);
   return {
     transactionId: answer.id,
     batchId: answer.batch_id,
@@ -209,4 +214,27 @@ async function submitGrant(engine: Engine, request: LedgerRequest): Promise<Gran
     ...(answer.period === null ? {} : { grantPeriod: answer.period }),
     ...(answer.replayed ? { replayed: true as const } : {}),
   };
+}
+
+/** Tells the host of a grant that is committed. */
+export function emitGranted(
+  engine: Engine,
+  { user_id, type, purchase_id }: Pick<GrantRequest, "user_id" | "type" | "purchase_id">,
+  granted: Granted,
+): void {
+  engine.events?.emit(
+    {
+      type: "credits.granted",
+      userId: user_id,
+      transactionId: granted.id,
+      amount: engine.credits(granted.amount),
+      newBalance: engine.credits(granted.available),
+      batchId: granted.batch_id,
+      transactionType: type,
+      ...(granted.expires_at === null ? {} : { expirationDate: new Date(granted.expires_at) }),
+      ...(granted.period === null ? {} : { grantPeriod: granted.period }),
+      ...(purchase_id === undefined ? {} : { purchaseId: purchase_id }),
+    },
+    granted,
+  );
 }

@@ -1,5 +1,7 @@
 import { CreditsError } from "./errors.ts";
-import type { LedgerRequest, Operation } from "./request.ts";
+import { errorFields, type Logger } from "./logger.ts";
+import type { Asked, LedgerRequest, Operation } from "./request.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** Requests of one statement at most. */
 export const groupRequestsMax = 512;
@@ -9,11 +11,10 @@ export const groupCharactersMax = 1024 * 1024;
 export const laneCount = 2;
 
 /** Does requests in one statement: an answer for each, in order. */
-export type Send = (operation: Operation, requests: readonly LedgerRequest[]) => Promise<object[]>;
+export type Send = (operation: Operation, asked: readonly Asked[]) => Promise<object[]>;
 
-interface Member {
+interface Member extends Asked {
   operation: Operation;
-  request: LedgerRequest;
   characters: number;
   resolve(answer: object): void;
   reject(error: unknown): void;
@@ -27,15 +28,19 @@ interface Member {
 export class GroupCommit {
   private readonly lanes: readonly Lane[];
 
-  constructor(send: Send) {
-    this.lanes = Array.from({ length: laneCount }, () => new Lane(send));
+  constructor(
+    send: Send,
+    private readonly observers: { telemetry?: Telemetry | undefined; logger?: Logger | undefined } = {},
+  ) {
+    this.lanes = Array.from({ length: laneCount }, () => new Lane(send, observers.logger));
   }
 
   submit(operation: Operation, request: LedgerRequest): Promise<object> {
     const lane = this.lanes[hash(request.user_id) % laneCount] as Lane;
     return new Promise((resolve, reject) => {
       const characters = JSON.stringify(request).length;
-      lane.add({ operation, request, characters, resolve, reject });
+      const caller = this.observers.telemetry?.caller();
+      lane.add({ operation, request, characters, caller, resolve, reject });
     });
   }
 }
@@ -44,7 +49,10 @@ class Lane {
   private readonly queue: Member[] = [];
   private isSending = false;
 
-  constructor(private readonly send: Send) {}
+  constructor(
+    private readonly send: Send,
+    private readonly logger: Logger | undefined,
+  ) {}
 
   add(member: Member): void {
     this.queue.push(member);
@@ -83,8 +91,7 @@ class Lane {
     const [first] = group;
     if (first === undefined) return;
     try {
-      const requests = group.map((member) => member.request);
-      const answers = await this.send(first.operation, requests);
+      const answers = await this.send(first.operation, group);
       for (const [index, member] of group.entries()) {
         const answer = answers[index];
         if (answer === undefined) member.reject(new Error("The database answered for nothing"));
@@ -96,6 +103,10 @@ class Lane {
         return;
       }
       // The statement failed and was undone as a whole: whose fault it was shows when each goes alone.
+      this.logger?.warn(
+        { operation: first.operation, requests: group.length, ...errorFields(error) },
+        "A group failed: each of its requests goes alone",
+      );
       for (const member of group) await this.sendGroup([member]);
     }
   }

@@ -1,4 +1,5 @@
 import { CreditsError } from "./errors.ts";
+import { errorFields, type Logger } from "./logger.ts";
 import { uuidV7 } from "./uuid.ts";
 
 /** Rows that a job reports at most, failures first; its counts are exact all the same (rule 28). */
@@ -53,4 +54,27 @@ export function causeMessage(error: unknown): string {
   for (let depth = 0; depth < 5 && cause instanceof Error && cause.cause !== undefined; depth++)
     cause = cause.cause;
   return cause instanceof Error ? cause.message : "Unknown error";
+}
+
+/** Runs a job and logs its counts, which are the numbers of its result. */
+export async function reported<Result extends object>(
+  logger: Logger | undefined,
+  job: string,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  if (logger === undefined) return run();
+  const started = performance.now();
+  const durationMs = () => Math.round(performance.now() - started);
+  try {
+    const result = await run();
+    const counts = Object.fromEntries(
+      Object.entries(result).filter(([, count]) => typeof count === "number"),
+    );
+    const level = counts.failed > 0 ? "error" : "info";
+    logger[level]({ job, durationMs: durationMs(), ...counts }, "A job has finished");
+    return result;
+  } catch (error) {
+    logger.error({ job, durationMs: durationMs(), ...errorFields(error) }, "A job broke");
+    throw error;
+  }
 }

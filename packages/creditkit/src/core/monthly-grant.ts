@@ -1,7 +1,8 @@
 import type { Engine } from "./engine.ts";
-import { balanceMax } from "./grant.ts";
+import { balanceMax, emitGranted, type Granted } from "./grant.ts";
 import { causeMessage, type Failures, forUsers, type JobPage, resultsMax } from "./job.ts";
 import { isRefusal, type Refusal, refusalError } from "./request.ts";
+import { CreditTransactionType } from "./transaction.ts";
 
 /** Users of one statement, and of one commit. */
 export const grantPageUsers = 500;
@@ -69,10 +70,10 @@ async function* pagesOfUsers(engine: Engine): AsyncGenerator<string[]> {
   }
 }
 
-type GrantAnswer = { user_id: string } & (Refusal | { id: string; amount: number; period: string });
+type GrantAnswer = { user_id: string } & (Refusal | (Granted & { period: string }));
 
-function grantAll(engine: Engine, page: JobPage): Promise<GrantAnswer[]> {
-  return engine.call<GrantAnswer[]>(
+async function grantAll(engine: Engine, page: JobPage): Promise<GrantAnswer[]> {
+  const answers = await engine.call<GrantAnswer[]>(
     `select credits.grant_monthly(
        array(select jsonb_array_elements_text($1::text::jsonb)), $2::text::jsonb, $3::text::bigint,
        $4::text::uuid, $5::text::boolean, $6::text::timestamptz
@@ -86,6 +87,11 @@ function grantAll(engine: Engine, page: JobPage): Promise<GrantAnswer[]> {
       engine.now(),
     ],
   );
+  for (const answer of answers) {
+    if (!isRefusal(answer))
+      emitGranted(engine, { user_id: answer.user_id, type: CreditTransactionType.MONTHLY_GRANT }, answer);
+  }
+  return answers;
 }
 
 class DailyGrantReport {

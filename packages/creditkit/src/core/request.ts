@@ -11,6 +11,12 @@ export interface LedgerRequest {
   [field: string]: string | number | boolean | Metadata | undefined;
 }
 
+/** A request on its way to the database, and who asks, for the telemetry. */
+export interface Asked {
+  request: LedgerRequest;
+  caller: unknown;
+}
+
 /** A refusal: its code and its facts, amounts in units. */
 export interface Refusal {
   code:
@@ -76,18 +82,18 @@ export function unknownPlan(planId: string): CreditsError {
  * Sends requests to a set-based function of the schema in one statement, and returns an answer for each in order.
  * Sent again, each may have happened already: then its key or its id finds it (rule 29).
  */
-export function send(
-  engine: Engine,
-  operation: Operation,
-  requests: readonly LedgerRequest[],
-): Promise<object[]> {
-  return engine.call<object[]>(
-    `select credits.${operation}($1::text::jsonb, $2::text::timestamptz)::text as answer`,
-    (attempt) => [
-      JSON.stringify(attempt === 0 ? requests : requests.map((request) => ({ ...request, retried: true }))),
-      engine.now(),
-    ],
-  );
+export function send(engine: Engine, operation: Operation, asked: readonly Asked[]): Promise<object[]> {
+  const statement = () =>
+    engine.call<object[]>(
+      `select credits.${operation}($1::text::jsonb, $2::text::timestamptz)::text as answer`,
+      (attempt) => [
+        JSON.stringify(asked.map(({ request }) => (attempt === 0 ? request : { ...request, retried: true }))),
+        engine.now(),
+      ],
+    );
+  if (engine.telemetry === undefined) return statement();
+  const callers = asked.map(({ caller }) => caller);
+  return engine.telemetry.statement(operation, callers, statement);
 }
 
 /**
@@ -101,7 +107,7 @@ export async function submit<Result extends object>(
 ): Promise<Result> {
   const answer = engine.groupCommit
     ? await engine.groupCommit.submit(operation, request)
-    : (await send(engine, operation, [request]))[0];
+    : (await send(engine, operation, [{ request, caller: engine.telemetry?.caller() }]))[0];
   if (answer === undefined) throw new Error("The database answered for nothing");
   if (isRefusal(answer)) throw refusalError(engine, answer);
   return answer as Result;
