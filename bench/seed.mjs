@@ -25,8 +25,8 @@ export async function seedWallets(
     await client.query("set synchronous_commit = off");
     await client.query("begin");
     await client.query(
-      `insert into credits.wallet (user_id, sequence, balance, last_at, created_at)
-       select $1::text || index, $3, $3 * $4::bigint, granted.at, granted.at
+      `insert into credits.wallet (user_id, sequence, balance, available_after, last_at, created_at)
+       select $1::text || index, $3, $3 * $4::bigint, $3 * $4::bigint, granted.at, granted.at
        from
          generate_series(0, $2::integer - 1) as index,
          (select date_trunc('milliseconds', now()) - make_interval(days => $5) as at) as granted`,
@@ -110,6 +110,7 @@ export async function seedHistory(url, { prefix, rowsPerUser, onProgress = () =>
        set
          sequence = sequence + $2::bigint,
          balance = balance - $2::bigint,
+         available_after = available_after - $2::bigint,
          last_at = last_at + $2::bigint * interval '1 millisecond'
        where starts_with(user_id, $1)`,
       [prefix, rowsPerUser],
