@@ -1,6 +1,6 @@
 import type { Engine } from "./engine.ts";
 import type { Committed } from "./event.ts";
-import { causeMessage, type Failures, forUsers, type JobPage, resultsMax } from "./job.ts";
+import { causeMessage, eachPage, type Failures, forUsers, type JobPage, resultsMax } from "./job.ts";
 
 /** Batches listed at a time. */
 export const expirePageBatches = 1_000;
@@ -26,18 +26,18 @@ export async function processExpired(engine: Engine): Promise<ExpireResult> {
   if (!engine.config.enabled) return total;
   const failures: Failures = new Map();
   let units = 0;
-  // Listed is what had expired when the job began: a page leaves nothing of that, so each user is in one page only and
-  // counted once (rule 28).
+  // Listed is what had expired when the job began, and a page leaves nothing of that for its users: a user whose batches
+  // stand on two pages is booked by one of them, and counted once (rule 28).
   const until = await engine.call<string>(
     "select to_jsonb(credits.clock($1::text::timestamptz))::text as answer",
     () => [engine.now()],
   );
-  for await (const userIds of pagesOfUsers(engine, until)) {
+  await eachPage(pagesOfUsers(engine, until), async (userIds) => {
     const booked = await forUsers(userIds, failures, (page) => expireAll(engine, page));
     total.processedUsers += new Set(booked.map((expiration) => expiration.user_id)).size;
     total.processedBatches += booked.length;
     units += booked.reduce((sum, expiration) => sum + expiration.amount, 0);
-  }
+  });
   total.totalExpiredAmount = engine.credits(units);
   if (failures.size > 0) {
     total.failed = failures.size;

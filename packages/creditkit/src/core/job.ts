@@ -5,6 +5,9 @@ import { uuidV7 } from "./uuid.ts";
 /** Rows that a job reports at most, failures first; its counts are exact all the same (rule 28). */
 export const resultsMax = 1_000;
 
+/** Pages under way at a time: one is read and decided while another one is written and committed. */
+export const pagesAtOnce = 2;
+
 /** Who failed in a job, and why. */
 export type Failures = Map<string, unknown>;
 
@@ -14,6 +17,28 @@ export interface JobPage {
   userIds: readonly string[];
   /** An earlier attempt may have done some of it: the answer then has to include what that one wrote. */
   isRetried: boolean;
+}
+
+/**
+ * Does work for each page, some at a time. When it fails for one, the others under way end before it rejects.
+ * @throws what the work of a page throws.
+ */
+export async function eachPage<Page>(
+  pages: AsyncGenerator<Page>,
+  work: (page: Page) => Promise<void>,
+): Promise<void> {
+  const takeTurns = async () => {
+    try {
+      for await (const page of { [Symbol.asyncIterator]: () => ({ next: () => pages.next() }) })
+        await work(page);
+    } catch (error) {
+      await pages.return(undefined);
+      throw error;
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: pagesAtOnce }, takeTurns));
+  const failed = ends.find((end) => end.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 /**

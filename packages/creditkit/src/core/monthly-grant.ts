@@ -1,6 +1,6 @@
 import type { Engine } from "./engine.ts";
 import { balanceMax, emitGranted, type Granted } from "./grant.ts";
-import { causeMessage, type Failures, forUsers, type JobPage, resultsMax } from "./job.ts";
+import { causeMessage, eachPage, type Failures, forUsers, type JobPage, resultsMax } from "./job.ts";
 import { isRefusal, type Refusal, refusalError } from "./request.ts";
 import { CreditTransactionType } from "./transaction.ts";
 
@@ -38,13 +38,13 @@ export interface DailyGrantResult {
 export async function processDailyGrant(engine: Engine): Promise<DailyGrantResult> {
   const report = new DailyGrantReport();
   if (!engine.config.enabled) return report.result();
-  for await (const userIds of pagesOfUsers(engine)) {
+  await eachPage(pagesOfUsers(engine), async (userIds) => {
     const failures: Failures = new Map();
     const answers = await forUsers(userIds, failures, (page) => grantAll(engine, page));
     for (const answer of answers) report.add(engine, answer);
     for (const [userId, error] of failures) report.fail(userId, error);
     report.count(userIds.length);
-  }
+  });
   return report.result();
 }
 
