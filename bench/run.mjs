@@ -39,6 +39,7 @@ const scenarioNames = [
   "spend-hot-wallet",
   "spend-pglite",
   "spend-many-batches",
+  "spend-profile",
   "balance-read",
   "history-page",
   "monthly-grant",

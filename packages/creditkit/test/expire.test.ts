@@ -1,5 +1,8 @@
 import { beforeEach, expect, it } from "vitest";
 import { defaultCreditsConfig } from "../src/core/config.ts";
+import { createCredits } from "../src/core/credits.ts";
+import type { Database } from "../src/core/database.ts";
+import { expirePageBatches } from "../src/core/expire.ts";
 import {
   describeLedger,
   emptyBooks,
@@ -198,6 +201,31 @@ describeLedger("the expire job", (ledger) => {
       await mend(ledger());
     }
     expect(await run()).toEqual({ processedBatches: 1_100, processedUsers: 1, totalExpiredAmount: 1_100 });
+  });
+
+  it("does not count a user as failed whom a later page has booked (rule 28)", async () => {
+    const userId = newUser();
+    await Promise.all(Array.from({ length: expirePageBatches + 1 }, () => grant(userId, 1, 1)));
+    afterDays(1);
+    const { database, credits, clock } = ledger();
+    let failing: unknown;
+    const unlucky: Database = {
+      ...database,
+      query: (text, parameters) => {
+        if (text.includes("credits.expire(")) {
+          failing ??= parameters[1];
+          // The first page meets a lock that another one no longer does.
+          if (parameters[1] === failing) return Promise.reject(new Error("lock timeout"));
+        }
+        return database.query(text, parameters);
+      },
+    };
+    const jobs = createCredits({ database: unlucky, config: credits.config, clock: clock.now });
+    expect(await jobs.processExpired()).toEqual({
+      processedBatches: expirePageBatches + 1,
+      processedUsers: 1,
+      totalExpiredAmount: expirePageBatches + 1,
+    });
   });
 
   it("books each batch once when it runs three times at once", async () => {

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { createCredits } from "../src/core/credits.ts";
+import { describe, expect, it, vi } from "vitest";
+import { type Credits, createCredits } from "../src/core/credits.ts";
 import type { Database } from "../src/core/database.ts";
 import { groupCharactersMax, groupRequestsMax, laneCount } from "../src/core/group-commit.ts";
 import { describeLedger, failOn, type Ledger, mend, newUser } from "./ledger.ts";
@@ -234,6 +234,50 @@ describeLedger("group commit", (ledger) => {
     );
     expect(faults).toBeGreaterThan(3);
     expect(await ledger().credits.getInfo({ userId })).toMatchObject({ availableCredits: 980 });
+  });
+
+  it.each([
+    [
+      "spends",
+      (credits: Credits, userId: string) => credits.consume({ userId, amount: 1, service: "chat" }),
+      96,
+    ],
+    [
+      "grants",
+      (credits: Credits, userId: string) => credits.grant({ userId, amount: 1, type: "purchase" }),
+      104,
+    ],
+  ] as const)(
+    "acts once for %s whose statement was committed unheard and then failed for good (rule 29)",
+    async (_, act, available) => {
+      const userId = await funded(100);
+      let faults: Array<Error | undefined> = [];
+      const { credits } = watched(ledger(), () => faults.shift());
+      await credits.getWallet({ userId });
+      const lost = () => Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+      const timedOut = () => Object.assign(new Error("canceled"), { code: "57014" });
+      // The lone first call, and the group of three behind it that goes to pieces only when it has failed six times.
+      faults = [lost(), timedOut(), undefined, lost(), ...Array.from({ length: 5 }, timedOut)];
+      const answers = await Promise.all(Array.from({ length: 4 }, () => act(credits, userId)));
+      expect(faults).toEqual([]);
+      expect(new Set(answers.map(({ transactionId }) => transactionId)).size).toBe(4);
+      expect(answers.filter((answer) => "replayed" in answer)).toEqual([]);
+      expect(await credits.getInfo({ userId })).toMatchObject({ availableCredits: available });
+    },
+  );
+
+  it("answers everybody where a test has replaced the timers", async () => {
+    const userId = await funded(10);
+    const { credits } = watched(ledger());
+    await credits.getInfo({ userId });
+    vi.useFakeTimers({ toFake: ["setImmediate"] });
+    try {
+      const spends = Array.from({ length: 3 }, () => credits.consume({ userId, amount: 1, service: "chat" }));
+      expect(await Promise.all(spends)).toHaveLength(3);
+      expect(await credits.consume({ userId, amount: 1, service: "chat" })).toMatchObject({ newBalance: 6 });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   describe("is not used", () => {

@@ -116,6 +116,26 @@ describeLedger("the logger", (ledger) => {
     }
   });
 
+  it("fails nothing and stops nobody when it throws itself", async () => {
+    const userId = await funded();
+    const broken = () => {
+      throw new Error("the disk is full");
+    };
+    const credits = createCredits({
+      database: failing(ledger().database, 2, () => new Error("planted")),
+      config: ledger().credits.config,
+      clock: ledger().clock.now,
+      logger: { debug: broken, info: broken, warn: broken, error: broken },
+      onEvent: broken,
+    });
+    const spend = () => credits.consume({ userId, amount: 1, service: "chat" });
+    // The lone first one fails, and the group of two behind it goes to pieces.
+    const outcomes = await Promise.allSettled([spend(), spend(), spend()]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
+    expect(await spend()).toMatchObject({ newBalance: 97 });
+    await expect(credits.processExpired()).resolves.toMatchObject({ processedBatches: 0 });
+  });
+
   it("sums up each job; one that failed for somebody, or broke, is an error (rule 28)", async () => {
     const userId = newUser();
     await ledger().credits.grant({ userId, amount: 7, type: "purchase", validityDays: 1 });

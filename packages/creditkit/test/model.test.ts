@@ -482,13 +482,14 @@ const subscription = fc.record({
   interval: fc.constantFrom("month", "year"),
   /** Days from the step's clock. */
   paidDays: fc.constantFrom(-40, 0, 10, 60, 365),
-  /** A period of the original anchor whose start is given for the anchor. */
-  anchorPeriod: fc.constantFrom(0, 0, 0, 1, 3),
+  /** A period of the original anchor whose start, give or take some hours, is given for the anchor. */
+  anchorPeriod: fc.constantFrom(0, 0, 0, 1, 3, 12),
+  anchorHours: fc.constantFrom(0, 0, 0, -7, 24, 25),
 });
 
 const upsertStep = step("upsertSubscription", subscription, async (state, real, input) => {
-  const { userId, paidDays, id, anchorPeriod, ...rest } = input;
-  const anchor = model.periodStart(anchors[id] ?? Number.NaN, anchorPeriod);
+  const { userId, paidDays, id, anchorPeriod, anchorHours, ...rest } = input;
+  const anchor = model.periodStart(anchors[id] ?? Number.NaN, anchorPeriod) + anchorHours * 3_600_000;
   const paidUntil = state.clock + paidDays * model.dayMs;
   await settle(
     state,

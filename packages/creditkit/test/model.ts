@@ -524,12 +524,13 @@ function grantsEnd({ anchor, interval, paidUntil }: Subscription): number {
   return isYearsEnd ? start : paidUntil;
 }
 
-/** A period's start is no new anchor: the original one is (16). */
+/** Where the plan renews, give or take a day, is no new anchor: the original one stays (16). */
 function anchorOf(before: Subscription | undefined, given: Omit<Subscription, "entitledFrom">): number {
-  if (before === undefined || before.interval !== given.interval || given.anchor <= before.anchor)
-    return given.anchor;
-  const index = periodIndex(before.anchor, given.anchor);
-  return periodStart(before.anchor, index) === given.anchor ? before.anchor : given.anchor;
+  if (before === undefined || before.interval !== given.interval) return given.anchor;
+  const index = periodIndex(before.anchor, given.anchor + dayMs);
+  const isRenewal = index > 0 && (given.interval === "month" || index % 12 === 0);
+  const isClose = given.anchor - periodStart(before.anchor, index) <= dayMs;
+  return isRenewal && isClose ? before.anchor : given.anchor;
 }
 
 export function upsertSubscription(

@@ -447,12 +447,37 @@ describeLedger("the monthly grant", (ledger) => {
       return rows.map(({ start }) => start);
     };
 
-    it("also when a renewal names the new period's start for the anchor", async () => {
-      expect(await startsAfterRenewal("2026-02-28T12:00:00.000Z")).toEqual([
-        "01-31 12:00",
-        "02-28 12:00",
-        "03-31 12:00",
-      ]);
+    it.each(["2026-02-28T12:00:00.000Z", "2026-02-27T12:00:00.000Z", "2026-03-01T12:00:00.000Z"])(
+      "also when a renewal names %s, the new period's start give or take a day",
+      async (anchor) => {
+        expect(await startsAfterRenewal(anchor)).toEqual(["01-31 12:00", "02-28 12:00", "03-31 12:00"]);
+      },
+    );
+
+    /** What is granted when the job runs on every day of some years. */
+    const grantsOfDays = async (userId: string, until: string) => {
+      for (; ledger().clock.now() < new Date(until); ledger().clock.advanceDays(1)) await run();
+      return grantsOf(userId);
+    };
+
+    it("twelve times a year also when the provider renews hours early", async () => {
+      at("2026-01-01T02:00:00.000Z");
+      const year = (anchor: string, paid: string) =>
+        ({ interval: "year", anchor: new Date(anchor), currentPeriodEnd: new Date(paid) }) as const;
+      const userId = await subscriber(year("2026-01-01T02:00:00.000Z", "2026-12-31T22:00:00.000Z"));
+      expect(await grantsOfDays(userId, "2026-12-31T22:00:00.000Z")).toHaveLength(12);
+      await subscribe(userId, year("2026-12-31T22:00:00.000Z", "2027-12-31T22:00:00.000Z"));
+      expect(await grantsOfDays(userId, "2028-02-10T00:00:00.000Z")).toHaveLength(24);
+    });
+
+    it("twelve times a year from a yearly plan's reset on the day of a month's period", async () => {
+      at("2026-01-15T00:00:00.000Z");
+      const year = (anchor: string, paid: string) =>
+        ({ interval: "year", anchor: new Date(anchor), currentPeriodEnd: new Date(paid) }) as const;
+      const userId = await subscriber(year("2026-01-15T00:00:00.000Z", "2027-01-15T00:00:00.000Z"));
+      expect(await grantsOfDays(userId, "2026-06-15T00:00:00.000Z")).toHaveLength(5);
+      await subscribe(userId, year("2026-06-15T00:00:00.000Z", "2027-06-15T03:00:00.000Z"));
+      expect(await grantsOfDays(userId, "2027-08-01T00:00:00.000Z")).toHaveLength(5 + 12);
     });
 
     it.each([
@@ -461,6 +486,12 @@ describeLedger("the monthly grant", (ledger) => {
         "2026-02-15T12:00:00.000Z",
         {},
         ["01-31 12:00", "02-15 12:00", "03-15 12:00"],
+      ],
+      [
+        "the provider reset it by more than a day",
+        "2026-03-01T12:00:00.001Z",
+        {},
+        ["01-31 12:00", "03-01 12:00", "04-01 12:00"],
       ],
       [
         "the subscription became a yearly one",

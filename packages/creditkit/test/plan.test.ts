@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createCredits } from "../src/core/credits.ts";
 import { type Ledger, newUser, openPostgresLedger } from "./ledger.ts";
 
 const userCount = 600;
@@ -38,6 +39,30 @@ describe("plans that were made while the tables were empty", () => {
     await each((userId) => ledger.credits.consume({ userId, amount: 1, service: "s", idempotencyKey: "c" }));
     // Each call reads a handful of rows; whole tables would be hundreds for each.
     expect(await rowsRead()).toBeLessThan(userCount * 3 * 12);
+  });
+
+  it("still look a period's grants up by their key in a long history", async () => {
+    const userId = newUser();
+    const grant = () =>
+      ledger.credits.grantSubscription({
+        userId,
+        amount: 10,
+        planId: "pro",
+        validityDays: 30,
+        grantPeriod: "2026-01",
+      });
+    await grant();
+    const many = createCredits({
+      database: ledger.database,
+      config: ledger.credits.config,
+      clock: ledger.clock.now,
+    });
+    await many.grant({ userId, amount: 10_000, type: "purchase" });
+    const spends = Array.from({ length: 2000 }, () => many.consume({ userId, amount: 1, service: "s" }));
+    await Promise.all(spends);
+    const before = await rowsRead();
+    for (let count = 0; count < 20; count++) await grant();
+    expect((await rowsRead()) - before).toBeLessThan(20 * 20);
   });
 
   it("still look the users of the jobs up one by one", async () => {

@@ -190,12 +190,18 @@ begin
     -- What the period already received, under whichever plan (rule 18).
     left join lateral (
       select sum(earlier.amount)::bigint as amount, max(earlier.sequence) as newest
-      from credits.transaction as earlier
-      where earlier.user_id = keyed.user_id
-        and earlier.key >= 'monthly:' || keyed.label || ':'
-        and earlier.key < 'monthly:' || keyed.label || ';'
-        and earlier.type = 'monthly_grant'
-        and keyed.type = 'monthly_grant'
+      from (
+        select transaction.amount, transaction.sequence, transaction.type
+        from credits.transaction
+        where keyed.type = 'monthly_grant'
+          and transaction.user_id = keyed.user_id
+          and transaction.key >= 'monthly:' || keyed.label || ':'
+          and transaction.key < 'monthly:' || keyed.label || ';'
+        order by transaction.key
+        -- More plans than anybody has: without a limit the order is no reason to take the index of the key.
+        limit 100000
+      ) as earlier
+      where earlier.type = 'monthly_grant'
     ) as received on true
     order by keyed.position
   loop

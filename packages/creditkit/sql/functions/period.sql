@@ -30,6 +30,24 @@ begin
 end;
 $$;
 
+-- Whether an instant is where a plan renews, give or take a day, since a provider counts its seconds in its own way: for
+-- a monthly plan the start of a later period, for a yearly one an anniversary.
+create or replace function credits.is_renewal(p_anchor timestamptz, p_interval text, p_at timestamptz)
+returns boolean
+language plpgsql
+immutable
+strict
+parallel safe
+as $$
+declare
+  v_index constant integer := credits.period_index(p_anchor, p_at + interval '24 hours');
+begin
+  return v_index > 0
+    and (p_interval = 'month' or v_index % 12 = 0)
+    and p_at <= credits.period_start(p_anchor, v_index) + interval '24 hours';
+end;
+$$;
+
 -- When the paid years of a plan end that is paid until an instant: a provider's clock may put it hours behind the
 -- anniversary, and a thirteenth month is not paid for by an hour.
 create or replace function credits.year_end(p_anchor timestamptz, p_paid_until timestamptz)

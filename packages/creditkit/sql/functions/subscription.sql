@@ -32,14 +32,11 @@ begin
   set
     plan_id = excluded.plan_id,
     status = excluded.status,
-    -- The original anchor stays where a renewal names a period's start instead: February 28th of a plan that began
-    -- on January 31st would make March begin three days early (rule 16). Any other anchor is a new start.
+    -- The original anchor stays where a renewal names its own start instead: February 28th of a plan that began on
+    -- January 31st would make March begin three days early (rule 16). Any other anchor is a new start.
     anchor = case
       when known.billing_interval = excluded.billing_interval
-        and excluded.anchor > known.anchor
-        and excluded.anchor = credits.period_start(
-          known.anchor, credits.period_index(known.anchor, excluded.anchor)
-        )
+        and credits.is_renewal(known.anchor, known.billing_interval, excluded.anchor)
         then known.anchor
       else excluded.anchor
     end,

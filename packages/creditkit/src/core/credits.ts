@@ -25,7 +25,7 @@ import {
 } from "./grant.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { reported } from "./job.ts";
-import { isLogger, type Logger } from "./logger.ts";
+import { guarded, isLogger, type Logger } from "./logger.ts";
 import { type MigrateResult, migrate } from "./migrate.ts";
 import { type DailyGrantResult, processDailyGrant } from "./monthly-grant.ts";
 import { send } from "./request.ts";
@@ -140,13 +140,20 @@ export function createCredits({
   if (logger !== undefined && !isLogger(logger))
     throw invalidArgument("logger", "an object with debug, info, warn and error");
   if (onEvent !== undefined && typeof onEvent !== "function") throw invalidArgument("onEvent", "a function");
-  const engine = new Engine(database, resolveConfig(config), { clock, telemetry, logger });
+  const engine = new Engine(database, resolveConfig(config), {
+    clock,
+    telemetry,
+    logger: logger && guarded(logger),
+  });
   // Rule 2: loudly.
   if (clock !== undefined)
-    logger?.warn({}, "A test clock can decide what time it is: NEVER run with real users like this");
+    engine.logger?.warn({}, "A test clock can decide what time it is: NEVER run with real users like this");
   // A host's transaction is one connection, and its calls are the host's to order.
   if (groupCommit && !database.inTransaction) {
-    engine.groupCommit = new GroupCommit((operation, asked) => send(engine, operation, asked), engine);
+    engine.groupCommit = new GroupCommit(
+      (operation, asked, isRetried) => send(engine, operation, asked, isRetried),
+      engine,
+    );
   }
   if (onEvent !== undefined && !database.inTransaction) engine.events = new Events(engine, onEvent);
   const administration = {

@@ -127,12 +127,16 @@ export class Engine {
    * @throws `DATABASE_UNAVAILABLE` when it stays unreachable, or was never migrated.
    */
   async retry<Result>(work: (attempt: number) => Promise<Result>): Promise<Result> {
+    // Once an answer got lost, no other failure says that nothing has happened: only an answer does.
+    let isUnknown = false;
     for (let attempt = 0; ; attempt++) {
       try {
         return await work(attempt);
       } catch (error) {
         const kind = failureKind(error);
-        if (this.database.inTransaction || kind === "other") throw error;
+        isUnknown ||= kind === "connection";
+        const isFinal = kind === "other" && (!isUnknown || attempt >= retriesMax);
+        if (this.database.inTransaction || isFinal) throw error;
         if (kind === "not_migrated") {
           throw this.unavailable(
             "The database has no current credits schema: run credits.migrate() or `creditkit migrate` first",
@@ -145,12 +149,12 @@ export class Engine {
         }
         this.telemetry?.retry(kind);
         // Conflicts are everyday business under load; a connection is not lost every day.
-        const level = kind === "connection" ? "warn" : "debug";
+        const level = isUnknown ? "warn" : "debug";
         this.logger?.[level](
           { reason: kind, retry: attempt + 1, ...errorFields(error) },
           "Asking the database again",
         );
-        await wait((kind === "connection" ? connectionWaitMs : conflictWaitMs) * 2 ** attempt);
+        await wait((isUnknown ? connectionWaitMs : conflictWaitMs) * 2 ** attempt);
       }
     }
   }

@@ -34,7 +34,10 @@ export async function processExpired(engine: Engine): Promise<ExpireResult> {
   );
   await eachPage(pagesOfUsers(engine, until), async (userIds) => {
     const booked = await forUsers(userIds, failures, (page) => expireAll(engine, page));
-    total.processedUsers += new Set(booked.map((expiration) => expiration.user_id)).size;
+    const users = new Set(booked.map((expiration) => expiration.user_id));
+    total.processedUsers += users.size;
+    // Who failed on an earlier page and is booked now has not failed.
+    for (const userId of users) failures.delete(userId);
     total.processedBatches += booked.length;
     units += booked.reduce((sum, expiration) => sum + expiration.amount, 0);
   });

@@ -10,8 +10,11 @@ export const groupCharactersMax = 1024 * 1024;
 /** Statements in flight at most. Each user has one lane, so that lanes never wait for each other's wallets. */
 export const laneCount = 2;
 
-/** Does requests in one statement: an answer for each, in order. */
-export type Send = (operation: Operation, asked: readonly Asked[]) => Promise<object[]>;
+/** Does requests in one statement: an answer for each, in order. Retried: they may have happened already. */
+export type Send = (operation: Operation, asked: readonly Asked[], isRetried: boolean) => Promise<object[]>;
+
+// Taken once: a host's tests may put timers of their own in its place, which they move by hand.
+const soon = globalThis.setImmediate ?? globalThis.setTimeout;
 
 interface Member extends Asked {
   operation: Operation;
@@ -87,11 +90,11 @@ class Lane {
   }
 
   /** Settles every member; never rejects. */
-  private async sendGroup(group: readonly Member[]): Promise<void> {
+  private async sendGroup(group: readonly Member[], isRetried = false): Promise<void> {
     const [first] = group;
     if (first === undefined) return;
     try {
-      const answers = await this.send(first.operation, group);
+      const answers = await this.send(first.operation, group, isRetried);
       for (const [index, member] of group.entries()) {
         const answer = answers[index];
         if (answer === undefined) member.reject(new Error("The database answered for nothing"));
@@ -102,19 +105,20 @@ class Lane {
         for (const member of group) member.reject(error);
         return;
       }
-      // The statement failed and was undone as a whole: whose fault it was shows when each goes alone.
+      // Whose fault it was shows when each goes alone. An attempt before the one that failed may have been committed,
+      // its answer lost: so each looks first whether it has happened.
       this.logger?.warn(
         { operation: first.operation, requests: group.length, ...errorFields(error) },
         "A group failed: each of its requests goes alone",
       );
-      for (const member of group) await this.sendGroup([member]);
+      for (const member of group) await this.sendGroup([member], true);
     }
   }
 }
 
 /** Until what is ready to run now has run: not a timer, but the end of the event loop's turn. */
 function endOfTurn(): Promise<void> {
-  return new Promise((resolve) => (globalThis.setImmediate ?? globalThis.setTimeout)(resolve));
+  return new Promise((resolve) => soon(resolve));
 }
 
 /** FNV-1a over UTF-16 units: spreads users over the lanes, the same for one user always. */

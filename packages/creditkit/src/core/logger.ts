@@ -18,6 +18,18 @@ export function isLogger(value: unknown): value is Logger {
   );
 }
 
+/** The same logger, except that what it throws is dropped: a full disk must not fail a spend that is in the books. */
+export function guarded(logger: Logger): Logger {
+  const level =
+    (name: keyof Logger) =>
+    (fields: LogFields, message: string): void => {
+      try {
+        logger[name](fields, message);
+      } catch {}
+    };
+  return { debug: level("debug"), info: level("info"), warn: level("warn"), error: level("error") };
+}
+
 /** What may be logged of an error: its message may hold SQL and values. */
 export function errorFields(error: unknown): LogFields {
   const code = CreditsError.is(error) ? error.code : failureCode(error);

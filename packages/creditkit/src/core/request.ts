@@ -82,12 +82,19 @@ export function unknownPlan(planId: string): CreditsError {
  * Sends requests to a set-based function of the schema in one statement, and returns an answer for each in order.
  * Sent again, each may have happened already: then its key or its id finds it (rule 29).
  */
-export function send(engine: Engine, operation: Operation, asked: readonly Asked[]): Promise<object[]> {
+export function send(
+  engine: Engine,
+  operation: Operation,
+  asked: readonly Asked[],
+  isRetried = false,
+): Promise<object[]> {
   const statement = () =>
     engine.call<object[]>(
       `select credits.${operation}($1::text::jsonb, $2::text::timestamptz)::text as answer`,
       (attempt) => [
-        JSON.stringify(asked.map(({ request }) => (attempt === 0 ? request : { ...request, retried: true }))),
+        JSON.stringify(
+          asked.map(({ request }) => (attempt > 0 || isRetried ? { ...request, retried: true } : request)),
+        ),
         engine.now(),
       ],
     );
