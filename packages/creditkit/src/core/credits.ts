@@ -53,6 +53,11 @@ export interface CreditsOptions {
    * costs the same. Default true.
    */
   groupCommit?: boolean;
+  /**
+   * Whether the tables are distributed over a cluster by user (`sql/engines/citus.sql`): each statement then is about one
+   * user, so that the node that has the user's rows can do it alone. On one machine it only costs. Default false.
+   */
+  sharded?: boolean;
   /** Traces and metrics, from `creditkit/opentelemetry`. Default: none. */
   telemetry?: Telemetry;
   /** What an operator should know: retries, failures, jobs. A pino logger, or `console`. Default: silent. */
@@ -127,6 +132,7 @@ export function createCredits({
   config,
   clock,
   groupCommit = true,
+  sharded = false,
   telemetry,
   logger,
   onEvent,
@@ -140,7 +146,7 @@ export function createCredits({
   if (logger !== undefined && !isLogger(logger))
     throw invalidArgument("logger", "an object with debug, info, warn and error");
   if (onEvent !== undefined && typeof onEvent !== "function") throw invalidArgument("onEvent", "a function");
-  const engine = new Engine(database, resolveConfig(config), { clock, telemetry, logger });
+  const engine = new Engine(database, resolveConfig(config), { clock, telemetry, logger, sharded });
   // Rule 2: loudly.
   if (clock !== undefined)
     logger?.warn({}, "A test clock can decide what time it is: NEVER run with real users like this");
