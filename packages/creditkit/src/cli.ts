@@ -26,6 +26,7 @@ Options:
   --data DIRECTORY    embedded database to use instead
   --config FILE       module or JSON with the configuration (default export, or creditsConfig);
                       default: creditkit.config.mjs, .js or .json here, if there is one
+  --sharded           the tables are distributed over a cluster (sql/engines/citus.sql)
   --json              print one JSON document
   --help              print this
 
@@ -40,6 +41,7 @@ const options = {
   data: { type: "string" },
   config: { type: "string" },
   print: { type: "boolean" },
+  sharded: { type: "boolean" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const satisfies ParseArgsConfig["options"];
@@ -69,7 +71,9 @@ async function main(): Promise<ExitCode> {
   }
   const { database, close } = await openDatabase(values);
   try {
-    const { json, text, exitCode } = await run(createCredits({ database, config }));
+    const { json, text, exitCode } = await run(
+      createCredits({ database, config, sharded: values.sharded === true }),
+    );
     console.log(values.json ? JSON.stringify(json, null, 2) : text);
     return exitCode;
   } finally {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AuditResult } from "../src/core/audit.ts";
-import { type Ledger, newUser, openPgliteLedger, openPostgresLedger } from "./ledger.ts";
+import { isCitus, type Ledger, newUser, openPgliteLedger, openPostgresLedger } from "./ledger.ts";
 
 /** What an attacker with the owner's password, or a bad restore, can do: constraints and triggers off, then SQL. */
 const corruptions: [sentence: string, rule: string, check: string, statements: string[]][] = [
@@ -217,7 +217,7 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
 describe.each([
   ["PGlite", openPgliteLedger],
   ["PostgreSQL", openPostgresLedger],
-] as const)("audit on %s (rule 27)", (_engine, open) => {
+] as const)("audit on %s (rule 27)", (engine, open) => {
   let ledger: Ledger;
   let userId: string;
 
@@ -246,7 +246,12 @@ describe.each([
     expect(await ledger.credits.audit()).toEqual({ ok: true, violations: [] });
   });
 
-  it.each(corruptions)("finds %s", async (_sentence, rule, check, statements) => {
+  // Citus takes no arithmetic with time zones in an update of many shards.
+  const possible = corruptions.filter(
+    ([, , , statements]) => engine === "PGlite" || !isCitus() || !statements.join().includes("interval"),
+  );
+
+  it.each(possible)("finds %s", async (_sentence, rule, check, statements) => {
     const { violations } = await auditOfCorrupted(ledger, userId, statements);
     const found = violations.filter((violation) => violation.detail.startsWith(`${check}:`));
     expect(found.map((violation) => violation.rule)).toContain(rule);
@@ -264,12 +269,18 @@ async function auditOfCorrupted(ledger: Ledger, userId: string, statements: stri
   await ledger.database
     .transaction(async (connection) => {
       // Like a restore does it: neither triggers nor foreign keys act.
+      const distributed = ledger.engine === "PostgreSQL" && isCitus();
+      if (distributed) {
+        await connection.query("set local citus.propagate_set_commands = 'local'", []);
+        await connection.query("set local citus.enable_unsafe_triggers = on", []);
+      }
       await connection.query("set local session_replication_role = replica", []);
       const checks = await connection.query(
         `select format('alter table %s drop constraint %I', conrelid::regclass, conname) as statement
          from pg_constraint
-         where contype = 'c' and connamespace = 'credits'::regnamespace`,
-        [],
+         where contype = 'c' and connamespace = 'credits'::regnamespace and conrelid::regclass::text ~ $1`,
+        // Citus cannot drop this one of the table that each node has.
+        [distributed ? "(wallet|batch|transaction)$" : ""],
       );
       for (const { statement } of checks) await connection.query(String(statement), []);
       for (const statement of statements) {

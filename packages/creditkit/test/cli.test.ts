@@ -146,6 +146,7 @@ describe("creditkit, the command", () => {
     expect(granted.successful).toBeGreaterThan(0);
     const again = await run(["jobs", "grant", "--config", "credits.mjs"]);
     expect(again).toMatchObject({ exitCode: 0, out: expect.stringContaining("0 granted") });
+    expect(await run(["jobs", "grant", "--config", "credits.mjs", "--sharded"])).toEqual(again);
     expect(await run(["jobs", "expire"])).toMatchObject({
       exitCode: 0,
       out: expect.stringContaining("credits expired"),

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultCreditsConfig } from "../src/core/config.ts";
 import type { Credits } from "../src/core/credits.ts";
 import { CreditsError } from "../src/core/errors.ts";
-import { newUser, onServer, openPostgresLedger, refusal } from "./ledger.ts";
+import { isCitus, newUser, onServer, openPostgresLedger, refusal } from "./ledger.ts";
 import { type Program, startProgram } from "./programs/program.ts";
 import type { WorkerOrder, WorkerReport } from "./programs/worker.ts";
 import { seededRandom } from "./seed.ts";
@@ -14,6 +14,8 @@ interface Condition {
   /** Of each process: the pool's size. */
   connections: number;
   groupCommit: boolean;
+  /** As on a cluster; on Citus always. */
+  sharded: boolean;
 }
 
 const conditions: Condition[] = [
@@ -22,14 +24,40 @@ const conditions: Condition[] = [
   { name: "20 connections, REPEATABLE READ by default", isolation: "repeatable read", connections: 20 },
   { name: "20 connections, SERIALIZABLE by default", isolation: "serializable", connections: 20 },
 ].flatMap((condition) => [
-  { ...condition, groupCommit: false } as Condition,
-  { ...condition, name: `${condition.name}, group commit`, groupCommit: true } as Condition,
+  { ...condition, groupCommit: false, sharded: isCitus() } as Condition,
+  {
+    ...condition,
+    name: `${condition.name}, group commit`,
+    groupCommit: true,
+    sharded: isCitus(),
+  } as Condition,
 ]);
+conditions.push(
+  {
+    name: "20 connections, sharded",
+    isolation: "read committed",
+    connections: 20,
+    groupCommit: false,
+    sharded: true,
+  },
+  {
+    name: "20 connections, sharded, group commit",
+    isolation: "read committed",
+    connections: 20,
+    groupCommit: true,
+    sharded: true,
+  },
+);
 
 type PostgresLedger = Awaited<ReturnType<typeof openPostgresLedger>>;
 
-async function openUnder({ isolation, connections, groupCommit }: Condition): Promise<PostgresLedger> {
-  const ledger = await openPostgresLedger({ max: connections, groupCommit });
+async function openUnder({
+  isolation,
+  connections,
+  groupCommit,
+  sharded,
+}: Condition): Promise<PostgresLedger> {
+  const ledger = await openPostgresLedger({ max: connections, groupCommit, sharded });
   const database = new URL(ledger.url).pathname.slice(1);
   // Before its pool opened a connection: the setting is for new ones.
   await onServer(`alter database ${database} set default_transaction_isolation = '${isolation}'`);
@@ -75,6 +103,7 @@ describe.each(conditions.map((condition) => [condition.name, condition] as const
       url: on.url,
       connections: condition.connections,
       groupCommit: condition.groupCommit,
+      sharded: condition.sharded,
       work,
       ...(now === undefined ? {} : { now }),
     });
@@ -382,7 +411,9 @@ describe.each(conditions.map((condition) => [condition.name, condition] as const
           }
         }
       };
-      await Promise.all([...times(12, lane), ...times(3, async () => expectCleanBooks(mixed))]);
+      // A cluster has no snapshot of all its nodes: there an audit beside spends sees half of some.
+      const audits = isCitus() ? [] : times(3, async () => expectCleanBooks(mixed));
+      await Promise.all([...times(12, lane), ...audits]);
 
       const [consumed] = await mixed.sql<{ amount: number }>(
         "select sum(amount)::integer as amount from credits.transaction where type = 'consumption'",
@@ -429,39 +460,43 @@ describe("a host's own transactions at stricter isolation", () => {
     },
   );
 
-  it("lets a job win that a host's transaction deadlocked with: the engine retries it (rules 28, 29)", async () => {
-    const jobs = await openPostgresLedger();
-    const users = ["ada", "bob"] as const;
-    for (const userId of users) {
-      await jobs.credits.grant({ userId, amount: 5, type: "purchase", validityDays: 1 });
-      await jobs.credits.grant({ userId, amount: 10, type: "purchase" });
-    }
-    // PostgreSQL ends whoever has waited for its deadlock_timeout: the job, long before the host.
-    const host = new pg.Client({ connectionString: jobs.url, options: "-c deadlock_timeout=60s" });
-    await host.connect();
-    await host.query("begin");
-    const credits = jobs.credits.using(host);
-    await credits.consume({ userId: users[1], amount: 1, service: "chat" });
-    jobs.clock.advanceDays(2);
-    const expiring = jobs.credits.processExpired();
-    const waiting = () =>
-      jobs.sql(
-        "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-      );
-    while ((await waiting()).length === 0);
-    await credits.consume({ userId: users[0], amount: 1, service: "chat" });
-    await host.query("commit");
+  // On a cluster nobody waits for two users at once: a job has one user's wallet at a time.
+  it.skipIf(isCitus())(
+    "lets a job win that a host's transaction deadlocked with: the engine retries it (rules 28, 29)",
+    async () => {
+      const jobs = await openPostgresLedger();
+      const users = ["ada", "bob"] as const;
+      for (const userId of users) {
+        await jobs.credits.grant({ userId, amount: 5, type: "purchase", validityDays: 1 });
+        await jobs.credits.grant({ userId, amount: 10, type: "purchase" });
+      }
+      // PostgreSQL ends whoever has waited for its deadlock_timeout: the job, long before the host.
+      const host = new pg.Client({ connectionString: jobs.url, options: "-c deadlock_timeout=60s" });
+      await host.connect();
+      await host.query("begin");
+      const credits = jobs.credits.using(host);
+      await credits.consume({ userId: users[1], amount: 1, service: "chat" });
+      jobs.clock.advanceDays(2);
+      const expiring = jobs.credits.processExpired();
+      const waiting = () =>
+        jobs.sql(
+          "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+      while ((await waiting()).length === 0);
+      await credits.consume({ userId: users[0], amount: 1, service: "chat" });
+      await host.query("commit");
 
-    // 9 = twice 5, less the 1 that the host spent before the clock moved.
-    expect(await expiring).toEqual({ processedBatches: 2, processedUsers: 2, totalExpiredAmount: 9 });
-    // The server publishes its statistics a moment later.
-    const deadlocks = () =>
-      jobs.sql("select from pg_stat_database where datname = current_database() and deadlocks = 1");
-    while ((await deadlocks()).length === 0);
-    expect(await jobs.credits.audit()).toEqual({ ok: true, violations: [] });
-    await host.end();
-    await jobs.close();
-  });
+      // 9 = twice 5, less the 1 that the host spent before the clock moved.
+      expect(await expiring).toEqual({ processedBatches: 2, processedUsers: 2, totalExpiredAmount: 9 });
+      // The server publishes its statistics a moment later.
+      const deadlocks = () =>
+        jobs.sql("select from pg_stat_database where datname = current_database() and deadlocks = 1");
+      while ((await deadlocks()).length === 0);
+      expect(await jobs.credits.audit()).toEqual({ ok: true, violations: [] });
+      await host.end();
+      await jobs.close();
+    },
+  );
 
   it("is exact when hosts retry their serializable transactions beside plain spends (rule 30)", async () => {
     const userId = newUser();

@@ -11,6 +11,7 @@ import {
   connectionReset,
   describeLedger,
   emptyBooks,
+  isCitus,
   type Ledger,
   losingAnswers,
   newUser,
@@ -274,7 +275,7 @@ describeLedger("an answer that got lost (rule 29)", (ledger) => {
       const unlucky: Database = {
         inTransaction: false,
         query: async (text, parameters) => {
-          if (/credits\.(consume|grant)\(/.test(text) && conflicts-- > 0)
+          if (/credits\.(consume|grant)(_for)?\(/.test(text) && conflicts-- > 0)
             throw Object.assign(new Error("could not serialize access"), { code: "40001" });
           return database.query(text, parameters);
         },
@@ -339,28 +340,36 @@ describeLedger("an answer that got lost (rule 29)", (ledger) => {
       },
     );
 
-    it("counts what was done for a page that then had to be done user by user (rule 28)", async () => {
-      const users = await due();
-      const { database } = ledger();
-      let left = 2;
-      // The answer gets lost, and the next attempt fails for a reason that no retry mends.
-      const unlucky = (): Database => ({
-        inTransaction: false,
-        query: async (text, parameters) => {
-          if (!/credits\.(grant_monthly|expire)\(/.test(text) || left === 0)
-            return database.query(text, parameters);
-          left -= 1;
-          if (left === 0) throw new Error("planted");
-          await database.query(text, parameters);
-          throw connectionReset();
-        },
-        transaction: (work) => database.transaction(work),
-      });
-      expect(await on(unlucky()).processExpired()).toEqual(expired);
-      left = 2;
-      expect(await on(unlucky()).processDailyGrant()).toMatchObject({ successful: 2, skipped: 0, failed: 0 });
-      await expectDoneOnce(users);
-    });
+    // On a cluster a page is done user by user from the start: the second failure is somebody's own.
+    it.skipIf(isCitus())(
+      "counts what was done for a page that then had to be done user by user (rule 28)",
+      async () => {
+        const users = await due();
+        const { database } = ledger();
+        let left = 2;
+        // The answer gets lost, and the next attempt fails for a reason that no retry mends.
+        const unlucky = (): Database => ({
+          inTransaction: false,
+          query: async (text, parameters) => {
+            if (!/credits\.(grant_monthly|expire)(_for)?\(/.test(text) || left === 0)
+              return database.query(text, parameters);
+            left -= 1;
+            if (left === 0) throw new Error("planted");
+            await database.query(text, parameters);
+            throw connectionReset();
+          },
+          transaction: (work) => database.transaction(work),
+        });
+        expect(await on(unlucky()).processExpired()).toEqual(expired);
+        left = 2;
+        expect(await on(unlucky()).processDailyGrant()).toMatchObject({
+          successful: 2,
+          skipped: 0,
+          failed: 0,
+        });
+        await expectDoneOnce(users);
+      },
+    );
   });
 
   it("leaves books that the audit finds clean", async () => {

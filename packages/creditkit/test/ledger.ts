@@ -8,7 +8,8 @@ import { TestClock } from "../src/adapters/testing.ts";
 import { type CreditsConfig, defaultCreditsConfig } from "../src/core/config.ts";
 import { type Credits, createCredits } from "../src/core/credits.ts";
 import type { Database } from "../src/core/database.ts";
-import { databaseUrl, templateDatabase } from "./postgres-server.ts";
+import { createCitusDatabase, dropCitusDatabase } from "./citus.ts";
+import { databaseUrl, runOn } from "./postgres-server.ts";
 
 /** A database with the schema in it, the sample configuration and a clock that the test moves. */
 export interface Ledger {
@@ -31,11 +32,11 @@ function ledgerOn(
   engine: Ledger["engine"],
   driver: pg.Pool | PGlite,
   close: () => Promise<void>,
-  groupCommit = true,
+  options: { groupCommit?: boolean; sharded?: boolean } = {},
 ): Ledger {
   const database = engine === "PGlite" ? fromPglite(driver as PGlite) : fromPool(driver as pg.Pool);
   const clock = new TestClock(startOfTime);
-  const open = (config: CreditsConfig) => createCredits({ database, config, clock: clock.now, groupCommit });
+  const open = (config: CreditsConfig) => createCredits({ database, config, clock: clock.now, ...options });
   return {
     engine,
     credits: open(defaultCreditsConfig),
@@ -56,29 +57,35 @@ export async function openPgliteLedger(): Promise<Ledger> {
   return ledger;
 }
 
-/** A database of its own on the shared server, and the pool on it. */
+/** A database of its own on the shared server, and the pool on it; on a Citus cluster, distributed over its nodes. */
 export async function openPostgresLedger({
-  groupCommit,
+  groupCommit = true,
+  sharded = isCitus(),
   ...options
-}: pg.PoolConfig & { groupCommit?: boolean } = {}): Promise<Ledger & { url: string }> {
+}: pg.PoolConfig & { groupCommit?: boolean; sharded?: boolean } = {}): Promise<Ledger & { url: string }> {
   const name = `test_${randomUUID().replaceAll("-", "")}`;
-  await onServer(`create database ${name} template ${templateDatabase}`);
-  const url = databaseUrl(inject("postgresUrl"), name);
+  const server = inject("postgresUrl");
+  if (isCitus()) await createCitusDatabase(server, name);
+  else await onServer(`create database ${name} template ${inject("templateDatabase")}`);
+  const url = databaseUrl(server, name);
   const pool = new pg.Pool({ connectionString: url, max: 20, ...options });
   const close = async () => {
     await pool.end();
-    await onServer(`drop database ${name} with (force)`);
+    if (isCitus()) await dropCitusDatabase(server, name);
+    else await onServer(`drop database ${name} with (force)`);
   };
-  const ledger = ledgerOn("PostgreSQL", pool, close, groupCommit);
+  const ledger = ledgerOn("PostgreSQL", pool, close, { groupCommit, sharded });
   return { ...ledger, url };
+}
+
+/** Whether the server of this run is the coordinator of a Citus cluster. */
+export function isCitus(): boolean {
+  return inject("postgresKind") === "Citus";
 }
 
 /** Runs one statement on the server's maintenance database. */
 export async function onServer(text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: inject("postgresUrl") });
-  await client.connect();
-  await client.query(text);
-  await client.end();
+  await runOn(inject("postgresUrl"), text);
 }
 
 /** The same sentences about both engines; each test takes a fresh user of one shared ledger. */
@@ -134,11 +141,19 @@ export async function refusal(
 
 /** Whole-table jobs then see the users of one test only. */
 export async function emptyBooks(ledger: Ledger): Promise<void> {
-  // Replica mode passes by the triggers that keep history.
-  await ledger.sql(`do $$ begin
-    set local session_replication_role = replica;
-    truncate credits.wallet, credits.batch, credits.transaction, credits.purchase, credits.subscription;
-  end $$`);
+  const tables = ["wallet", "batch", "transaction", "purchase", "subscription"].map(
+    (name) => `credits.${name}`,
+  );
+  const distributed = ledger.engine === "PostgreSQL" && isCitus();
+  await ledger.database.transaction(async (connection) => {
+    // Replica mode passes by the triggers that keep history, on every node; and by the one with which Citus truncates.
+    if (distributed) await connection.query("set local citus.propagate_set_commands = 'local'", []);
+    await connection.query("set local session_replication_role = replica", []);
+    const statements = distributed
+      ? tables.map((table) => `delete from ${table}`)
+      : [`truncate ${tables.join(", ")}`];
+    for (const statement of statements) await connection.query(statement, []);
+  });
 }
 
 /** Makes the database itself refuse every new transaction of one user, until `mend`. */
@@ -148,14 +163,23 @@ export async function failOn(ledger: Ledger, userId: string): Promise<void> {
       if new.user_id = '${userId}' then raise exception 'planted'; end if;
       return new;
     end $$`);
-  await ledger.sql(
+  await changeTriggers(
+    ledger,
     "create trigger fail before insert on credits.transaction for each row execute function public.fail()",
   );
 }
 
 export async function mend(ledger: Ledger): Promise<void> {
-  await ledger.sql("drop trigger fail on credits.transaction");
+  await changeTriggers(ledger, "drop trigger fail on credits.transaction");
   await ledger.sql("drop function public.fail()");
+}
+
+async function changeTriggers(ledger: Ledger, statement: string): Promise<void> {
+  await ledger.database.transaction(async (connection) => {
+    if (ledger.engine === "PostgreSQL" && isCitus())
+      await connection.query("set local citus.enable_unsafe_triggers = on", []);
+    await connection.query(statement, []);
+  });
 }
 
 /** What a client's TCP stack says when the answer does not come back. */
@@ -170,7 +194,7 @@ export function losingAnswers(database: Database, times: number): Database {
     inTransaction: false,
     query: async (text, parameters) => {
       const rows = await database.query(text, parameters);
-      if (/credits\.(consume|grant|grant_monthly|expire)\(/.test(text) && left > 0) {
+      if (/credits\.(consume|grant|grant_monthly|expire)(_for)?\(/.test(text) && left > 0) {
         left -= 1;
         throw connectionReset();
       }

@@ -14,6 +14,10 @@ declare module "vitest" {
   interface ProvidedContext {
     /** Connection string of the test server's maintenance database. */
     postgresUrl: string;
+    /** What that server is: `ENGINE` says so, with the server's `DATABASE_URL`. */
+    postgresKind: "PostgreSQL" | "Citus";
+    /** A migrated, empty database: copying it is faster than migrating. */
+    templateDatabase: string;
   }
 }
 
@@ -26,9 +30,6 @@ const exitHook: { hookedEvents(): string[]; unhookEvent(event: string): void } =
 for (const event of ["beforeExit", "exit"]) {
   if (exitHook.hookedEvents().includes(event)) exitHook.unhookEvent(event);
 }
-
-/** A migrated, empty database: copying it is faster than migrating. */
-export const templateDatabase = "creditkit_template";
 
 export interface PostgresServer {
   url: string;
@@ -134,16 +135,38 @@ export function freePort(): Promise<number> {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { DATABASE_URL, ENGINE = "postgresql" } = process.env;
+  if (ENGINE !== "postgresql" && ENGINE !== "citus") throw new Error(`Unknown ENGINE: ${ENGINE}`);
+  if (ENGINE === "citus" && !DATABASE_URL)
+    throw new Error("ENGINE=citus needs the coordinator's DATABASE_URL");
   // Tests are about logic; the ones about durability start a server of their own.
-  const server = await startPostgres(["-c", "fsync=off"]);
-  const admin = new pg.Pool({ connectionString: server.url, max: 1 });
-  await admin.query(`create database ${templateDatabase}`);
-  await admin.end();
+  const server = DATABASE_URL
+    ? { url: DATABASE_URL, stop: async () => {} }
+    : await startPostgres(["-c", "fsync=off"]);
+  // A name of this run's own: the server may be somebody's.
+  const templateDatabase = `creditkit_template_${process.pid}`;
+  await runOn(server.url, `create database ${templateDatabase}`);
   const template = new pg.Pool({ connectionString: databaseUrl(server.url, templateDatabase), max: 1 });
   await createCredits({ database: fromPool(template), config: {} }).migrate();
   await template.end();
   project.provide("postgresUrl", server.url);
-  return () => server.stop();
+  project.provide("postgresKind", ENGINE === "citus" ? "Citus" : "PostgreSQL");
+  project.provide("templateDatabase", templateDatabase);
+  return async () => {
+    await runOn(server.url, `drop database ${templateDatabase}`);
+    await server.stop();
+  };
+}
+
+/** Runs one statement, on a connection of its own. */
+export async function runOn<Row>(url: string, text: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(text)).rows;
+  } finally {
+    await client.end();
+  }
 }
 
 /** The connection string of another database on the same server. */

@@ -25,6 +25,8 @@ set jit = off
 as $$
 declare
   v_now timestamptz;
+  -- Lines like this one are for a cluster: sql/engines/README.md.
+  /* shard: v_user_ids text[] := array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text)); */
   -- wallets
   w_user_id text[];
   w_status text[];
@@ -67,6 +69,7 @@ begin
       where wallet.user_id = any (
         array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text))
       )
+      /* shard: and wallet.user_id = any (v_user_ids) */
       order by wallet.user_id
       for update
     ) as mine
@@ -90,6 +93,7 @@ begin
     from unnest(w_user_id, w_at) with ordinality as owner (user_id, at, wallet)
     join credits.batch on batch.user_id = owner.user_id
     where batch.is_open
+      /* shard: and batch.user_id = any (v_user_ids) */
       and batch.granted_at <= owner.at
       and (batch.expires_at is null or batch.expires_at > owner.at)
     order by owner.wallet, batch.priority asc, batch.expires_at asc nulls last, batch.granted_at asc, batch.sequence asc
@@ -131,6 +135,7 @@ begin
       select transaction as row
       from credits.transaction
       where transaction.user_id = request.user_id
+        /* shard: and transaction.user_id = any (v_user_ids) */
         and transaction.key between 'key:' || request.key and 'key:' || request.key
       order by transaction.key
       limit 1
@@ -140,6 +145,7 @@ begin
       from credits.transaction
       where request.retried
         and transaction.user_id = request.user_id
+        /* shard: and transaction.user_id = any (v_user_ids) */
         and transaction.id between request.id and request.id
       order by transaction.id
       limit 1
@@ -233,6 +239,7 @@ begin
     from unnest(b_user_id, b_id, b_remaining, b_taken) as drained (user_id, id, remaining, taken)
     where drained.taken > 0
       and batch.user_id = drained.user_id
+      /* shard: and batch.user_id = any (v_user_ids) */
       and batch.id = drained.id;
 
     insert into credits.transaction
@@ -247,7 +254,8 @@ begin
       last_at = spender.at
     from unnest(w_user_id, w_sequence, w_spent, w_after, w_at) as spender (user_id, sequence, spent, after, at)
     where spender.spent > 0
-      and wallet.user_id = spender.user_id;
+      and wallet.user_id = spender.user_id
+      /* shard: and wallet.user_id = any (v_user_ids) */;
   end if;
 
   return array_to_json(v_results);

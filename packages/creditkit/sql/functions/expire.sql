@@ -4,16 +4,17 @@ create or replace function credits.expired_batches(
   p_after_expiry timestamptz, p_after_user_id text, p_after_id uuid, p_limit integer, p_until timestamptz
 )
 returns jsonb
-language sql
+language plpgsql
 stable
 as $$
-  select coalesce(
-    jsonb_agg(
-      jsonb_build_object('user_id', page.user_id, 'batch_id', page.id, 'expires_at', page.expires_at)
-      order by page.expires_at, page.user_id, page.id
-    ),
-    '[]'
+declare
+  v_page jsonb;
+begin
+  select jsonb_agg(
+    jsonb_build_object('user_id', page.user_id, 'batch_id', page.id, 'expires_at', page.expires_at)
+    order by page.expires_at, page.user_id, page.id
   )
+  into v_page
   from (
     select batch.user_id, batch.id, batch.expires_at
     from credits.batch
@@ -22,12 +23,15 @@ as $$
       and (batch.expires_at, batch.user_id, batch.id) > (p_after_expiry, p_after_user_id collate "C", p_after_id)
     order by batch.expires_at, batch.user_id, batch.id
     limit p_limit
-  ) as page
+  ) as page;
+  return coalesce(v_page, '[]');
+end;
 $$;
 
--- Books the breakage of every expired batch of some users: one transaction per batch, in order of expiry. What has expired was invisible already (rule 6): no available balance changes.
--- Returns [{user_id, id, batch_id, amount, available, available_before}], nothing for a user who had nothing to book. With p_retried, what
--- the same page (p_page) had booked before its answer got lost is part of the answer (rule 28).
+-- Books the breakage of every expired batch of some users: one transaction per batch, in order of expiry. What has
+-- expired was invisible already (rule 6): no available balance changes.
+-- Returns [{user_id, id, batch_id, amount, available, available_before}], nothing for a user who had nothing to book. With
+-- p_retried, what the same page (p_page) had booked before its answer got lost is part of the answer (rule 28).
 -- Locks: the wallets in order of user id.
 create or replace function credits.expire(p_user_ids text[], p_page uuid, p_retried boolean, p_now timestamptz)
 returns jsonb
@@ -41,13 +45,19 @@ set jit = off
 as $$
 declare
   v_now timestamptz;
+  v_earlier jsonb;
   v_booked jsonb;
 begin
   perform from credits.wallet where wallet.user_id = any (p_user_ids) order by wallet.user_id for update;
   v_now := credits.clock(p_now);
 
+  if p_retried then
+    -- Before anything is written: on a cluster, a statement that writes may read its own rows.
+    v_earlier := credits.expired_on_page(p_user_ids, p_page);
+  end if;
+
   with owner as (
-    select wallet.user_id, wallet.sequence, greatest(wallet.last_at, v_now) as at
+    select wallet.user_id, wallet.sequence, wallet.available_after, greatest(wallet.last_at, v_now) as at
     from credits.wallet
     where wallet.user_id = any (p_user_ids)
   ),
@@ -58,16 +68,20 @@ begin
         partition by batch.user_id
         order by batch.expires_at asc, batch.priority asc, batch.granted_at asc, batch.sequence asc
       ) as sequence,
+      owner.sequence as sequence_before,
+      owner.available_after as available_before,
       (
         select coalesce(sum(valid.remaining), 0)::bigint
         from credits.batch as valid
         where valid.user_id = owner.user_id
+          /* shard: and valid.user_id = any (p_user_ids) */
           and valid.is_open
           and (valid.expires_at is null or valid.expires_at > owner.at)
       ) as available
     from owner
     join credits.batch on batch.user_id = owner.user_id
     where batch.is_open
+      /* shard: and batch.user_id = any (p_user_ids) */
       and batch.expires_at <= owner.at
   ),
   emptied as (
@@ -75,6 +89,7 @@ begin
     set remaining = 0, expired = batch.expired + gone.remaining
     from gone
     where batch.user_id = gone.user_id
+      /* shard: and batch.user_id = any (p_user_ids) */
       and batch.id = gone.id
   ),
   written as (
@@ -88,7 +103,7 @@ begin
       array[gone.id], array[gone.remaining], array[0::bigint], gone.available, gone.at, p_page
     from gone
     order by gone.user_id, gone.sequence
-    returning user_id, sequence, id, batch_ids, amount, available_after
+    returning user_id, sequence, id
   ),
   booked as (
     select
@@ -106,29 +121,51 @@ begin
       last_at = booked.at
     from booked
     where wallet.user_id = booked.user_id
+      /* shard: and wallet.user_id = any (p_user_ids) */
   )
   select jsonb_agg(
     jsonb_build_object(
-      'user_id', answer.user_id, 'id', answer.id, 'batch_id', answer.batch_ids[1], 'amount', answer.amount,
-      'available', answer.available_after,
+      'user_id', written.user_id, 'id', written.id, 'batch_id', gone.id, 'amount', gone.remaining,
+      'available', gone.available,
       -- Null for those after a user's first: they all say the same as the first one.
-      'available_before', credits.available_before(answer.user_id, answer.sequence)
+      'available_before', case when gone.sequence = gone.sequence_before + 1 then gone.available_before end
     )
-    order by answer.user_id, answer.sequence
+    order by written.user_id, written.sequence
   )
   into v_booked
-  from (
-    select written.* from written
-    union all
-    -- The statement's snapshot: not what it writes itself.
-    select
-      earlier.user_id, earlier.sequence, earlier.id, earlier.batch_ids, earlier.amount, earlier.available_after
-    from credits.transaction as earlier
-    where p_retried
-      and earlier.user_id = any (p_user_ids)
-      and earlier.job_page = p_page
-  ) as answer;
+  from written
+  join gone on gone.user_id = written.user_id and gone.sequence = written.sequence;
 
-  return coalesce(v_booked, '[]');
+  return coalesce(v_earlier, '[]') || coalesce(v_booked, '[]');
+end;
+$$;
+
+-- What a page of the expire job has booked for some users, as credits.expire answers it.
+create or replace function credits.expired_on_page(p_user_ids text[], p_page uuid)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+  v_row record;
+  v_booked jsonb[] := '{}';
+begin
+  for v_row in
+    select
+      transaction.user_id, transaction.sequence, transaction.id, transaction.batch_ids, transaction.amount,
+      transaction.available_after
+    from credits.transaction
+    where transaction.user_id = any (p_user_ids)
+      and transaction.job_page = p_page
+    order by transaction.user_id, transaction.sequence
+  loop
+    v_booked := v_booked || jsonb_build_object(
+      'user_id', v_row.user_id, 'id', v_row.id, 'batch_id', v_row.batch_ids[1], 'amount', v_row.amount,
+      'available', v_row.available_after,
+      -- Called here: on a cluster, a statement that reads tables cannot call a function that does.
+      'available_before', credits.available_before(v_row.user_id, v_row.sequence)
+    );
+  end loop;
+  return to_jsonb(v_booked);
 end;
 $$;

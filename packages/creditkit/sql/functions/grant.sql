@@ -25,8 +25,18 @@ declare
   -- Amounts leave the database as JavaScript numbers: no wallet may pass what they hold exactly (rule 10).
   c_balance_max constant bigint := 9007199254740991;
   v_now timestamptz;
+  -- Lines like this one are for a cluster: sql/engines/README.md.
+  /* shard: v_user_ids text[] := array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text)); */
   v_opened text[];
-  -- the purchase ids that this call claimed, and those of them that turned out to pay for something
+  v_labels text[] := '{}';
+  -- the purchase ids of this call, those it claimed, and those that turned out to pay for something
+  v_purchase_ids text[] := array(
+    select asked.purchase_id
+    from jsonb_to_recordset(p_requests) as asked (purchase_id text)
+    where asked.purchase_id is not null
+  );
+  v_claims credits.purchase[];
+  v_claim_of jsonb;
   v_claimed text[];
   v_paid credits.purchase[] := '{}';
   v_paid_ids text[] := '{}';
@@ -74,6 +84,7 @@ begin
       where wallet.user_id = any (
         array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text))
       )
+      /* shard: and wallet.user_id = any (v_user_ids) */
       order by wallet.user_id
       for update
     ) as mine
@@ -92,37 +103,55 @@ begin
     select sum(batch.remaining)::bigint as available
     from credits.batch
     where batch.user_id = owner.user_id
+      /* shard: and batch.user_id = any (v_user_ids) */
       and batch.is_open
       and (batch.expires_at is null or batch.expires_at > owner.at)
   ) as open;
 
-  -- A purchase id is claimed for its user before anything is granted for it, across all users (rule 15).
-  with claimed as (
-    insert into credits.purchase (
-      purchase_id, user_id, type, price_id, source_plan, period, transaction_id, created_at
+  -- Purchases by themselves: on a cluster they live on other shards than wallets.
+  if v_purchase_ids <> '{}' then
+    -- A purchase id is claimed for its user before anything is granted for it, across all users (rule 15).
+    with claimed as (
+      insert into credits.purchase (
+        purchase_id, user_id, type, price_id, source_plan, period, transaction_id, created_at
+      )
+      select distinct on (1)
+        (request ->> 'purchase_id') collate "C", request ->> 'user_id', request ->> 'type', request ->> 'price_id',
+        request ->> 'source_plan', request ->> 'period', (request ->> 'id')::uuid, v_now
+      from jsonb_array_elements(p_requests) with ordinality as asked (request, position)
+      where request ->> 'purchase_id' is not null
+      order by 1, asked.position
+      on conflict (purchase_id) do nothing
+      returning purchase_id
     )
-    select distinct on (1)
-      (request ->> 'purchase_id') collate "C", request ->> 'user_id', request ->> 'type', request ->> 'price_id',
-      request ->> 'source_plan', request ->> 'period', (request ->> 'id')::uuid, v_now
+    select array_agg(claimed.purchase_id) into v_claimed from claimed;
+
+    select array_agg(purchase) into v_claims from credits.purchase where purchase.purchase_id = any (v_purchase_ids);
+    select jsonb_object_agg(claim.purchase_id, claim.position)
+    into v_claim_of
+    from unnest(v_claims) with ordinality as claim (
+      purchase_id, user_id, type, price_id, source_plan, period, transaction_id, created_at, position
+    );
+  end if;
+
+  -- By itself: on a cluster, a statement that reads tables cannot call a function that does.
+  for v_request in
+    select asked.position, asked.request ->> 'user_id' as user_id, asked.request ->> 'source_plan' as source_plan
     from jsonb_array_elements(p_requests) with ordinality as asked (request, position)
-    where request ->> 'purchase_id' is not null
-    order by 1, asked.position
-    on conflict (purchase_id) do nothing
-    returning purchase_id
-  )
-  select array_agg(claimed.purchase_id) into v_claimed from claimed;
+    where (asked.request ->> 'current_period')::boolean
+  loop
+    v_labels[v_request.position] := credits.current_period(
+      v_request.user_id, v_request.source_plan, w_at[(v_wallet_of ->> v_request.user_id)::integer]
+    );
+  end loop;
 
   for v_request in
     with request as (
       select
         asked.*,
         (v_wallet_of ->> asked.user_id)::integer as wallet,
-        coalesce(
-          asked.period,
-          case when asked.current_period then
-            credits.current_period(asked.user_id, asked.source_plan, w_at[(v_wallet_of ->> asked.user_id)::integer])
-          end
-        ) as label
+        coalesce(asked.period, v_labels[asked.position]) as label,
+        v_claims[(v_claim_of ->> asked.purchase_id)::integer] as claim
       from rows from (
         jsonb_to_recordset(p_requests) as (
           user_id text, type text, amount bigint, priority smallint, validity_days integer, valid_from timestamptz,
@@ -150,7 +179,6 @@ begin
       ) as key_number,
       min(keyed.position) over (partition by keyed.user_id, keyed.label) as period_number,
       coalesce(by_purchase.row, by_key.row, by_id.row) as seen,
-      claim.row as claim,
       received.amount as received,
       received.newest as received_newest
     from keyed
@@ -159,6 +187,7 @@ begin
       select transaction as row
       from credits.transaction
       where transaction.user_id = keyed.user_id
+        /* shard: and transaction.user_id = any (v_user_ids) */
         and transaction.key between keyed.key and keyed.key
       order by transaction.key
       limit 1
@@ -168,22 +197,18 @@ begin
       from credits.transaction
       where keyed.retried
         and transaction.user_id = keyed.user_id
+        /* shard: and transaction.user_id = any (v_user_ids) */
         and transaction.id between keyed.id and keyed.id
       order by transaction.id
       limit 1
     ) as by_id on true
-    left join lateral (
-      select purchase as row, purchase.transaction_id
-      from credits.purchase
-      where purchase.purchase_id = keyed.purchase_id
-      limit 1
-    ) as claim on true
     -- An invoice that comes again when the plan's next period has begun is still the same invoice.
     left join lateral (
       select transaction as row
       from credits.transaction
       where transaction.user_id = keyed.user_id
-        and transaction.id between claim.transaction_id and claim.transaction_id
+        /* shard: and transaction.user_id = any (v_user_ids) */
+        and transaction.id between (keyed.claim).transaction_id and (keyed.claim).transaction_id
       order by transaction.id
       limit 1
     ) as by_purchase on true
@@ -195,6 +220,7 @@ begin
         from credits.transaction
         where keyed.type = 'monthly_grant'
           and transaction.user_id = keyed.user_id
+          /* shard: and transaction.user_id = any (v_user_ids) */
           and transaction.key >= 'monthly:' || keyed.label || ':'
           and transaction.key < 'monthly:' || keyed.label || ';'
         order by transaction.key
@@ -386,7 +412,8 @@ begin
       last_at = receiver.at
     from unnest(w_user_id, w_sequence, w_granted, w_after, w_at) as receiver (user_id, sequence, granted, after, at)
     where receiver.granted > 0
-      and wallet.user_id = receiver.user_id;
+      and wallet.user_id = receiver.user_id
+      /* shard: and wallet.user_id = any (v_user_ids) */;
   end if;
 
   -- A refused call changes nothing: no purchase id stays claimed, no wallet stays opened.

@@ -1,10 +1,14 @@
 -- The next users whom the monthly grant has to look at, in the one order, after a given one.
 create or replace function credits.users_after(p_user_id text, p_limit integer)
 returns jsonb
-language sql
+language plpgsql
 stable
 as $$
-  select coalesce(jsonb_agg(page.user_id order by page.user_id), '[]')
+declare
+  v_page jsonb;
+begin
+  select jsonb_agg(page.user_id order by page.user_id)
+  into v_page
   from (
     (select wallet.user_id from credits.wallet where wallet.user_id > p_user_id order by 1 limit p_limit)
     union
@@ -17,7 +21,9 @@ as $$
     )
     order by 1
     limit p_limit
-  ) as page
+  ) as page;
+  return coalesce(v_page, '[]');
+end;
 $$;
 
 -- Grants what is due to some users at T: every period that has begun, is paid for, was not granted yet and whose
@@ -41,18 +47,25 @@ set jit = off
 as $$
 declare
   v_now timestamptz;
+  v_subscribers text[];
   v_opened text[];
+  v_plans jsonb;
   v_requests jsonb;
   v_unknown jsonb;
   v_granted jsonb;
   v_earlier jsonb;
 begin
   -- A subscriber may have no wallet yet: it is locked from here on like the others.
-  v_opened := credits.open_wallets(
-    array(select subscription.user_id from credits.subscription where subscription.user_id = any (p_user_ids)), p_now
-  );
+  select array_agg(subscription.user_id)
+  into v_subscribers
+  from credits.subscription
+  where subscription.user_id = any (p_user_ids);
+  v_opened := credits.open_wallets(v_subscribers, p_now);
   perform from credits.wallet where wallet.user_id = any (p_user_ids) order by wallet.user_id for update;
   v_now := credits.clock(p_now);
+
+  -- By itself: on a cluster, a statement that reads tables cannot call a function that does.
+  select jsonb_agg(to_jsonb(subscribed)) into v_plans from credits.plans_at(p_user_ids, v_now) as subscribed;
 
   select
     jsonb_agg(
@@ -73,7 +86,10 @@ begin
       (entitled.plan ->> 'validity_days')::integer as validity_days
     from (
       select subscribed.*, p_plans -> subscribed.plan_id as plan
-      from credits.plans_at(p_user_ids, v_now) as subscribed
+      from jsonb_to_recordset(v_plans) as subscribed (
+        user_id text, plan_id text, at timestamptz, anchor timestamptz, entitled boolean, entitled_from timestamptz,
+        grants_until timestamptz
+      )
       where subscribed.entitled
         and subscribed.anchor <= subscribed.at
         and jsonb_typeof(p_plans -> subscribed.plan_id) = 'object'
@@ -101,6 +117,7 @@ begin
     select transaction.sequence
     from credits.transaction
     where transaction.user_id = due.user_id
+      /* shard: and transaction.user_id = any (p_user_ids) */
       and transaction.key between once.key and once.key
     order by transaction.key
     limit 1
@@ -109,22 +126,13 @@ begin
 
   select jsonb_agg(jsonb_build_object('user_id', subscribed.user_id, 'code', 'UNKNOWN_PLAN', 'plan', subscribed.plan_id))
   into v_unknown
-  from credits.plans_at(p_user_ids, v_now) as subscribed
+  from jsonb_to_recordset(v_plans) as subscribed (user_id text, plan_id text, entitled boolean)
   where subscribed.entitled
     and subscribed.plan_id <> 'free'
     and not p_plans ? subscribed.plan_id;
 
   if p_retried then
-    select jsonb_agg(
-      jsonb_build_object('user_id', earlier.user_id)
-        || credits.grant_result(earlier, batch, credits.available_before(earlier.user_id, earlier.sequence), false)
-      order by earlier.user_id, earlier.sequence
-    )
-    into v_earlier
-    from credits.transaction as earlier
-    join credits.batch on batch.user_id = earlier.user_id and batch.id = earlier.batch_ids[1]
-    where earlier.user_id = any (p_user_ids)
-      and earlier.job_page = p_page;
+    v_earlier := credits.granted_on_page(p_user_ids, p_page);
   end if;
 
   if v_requests is not null then
@@ -143,5 +151,38 @@ begin
     ),
     '[]'
   );
+end;
+$$;
+
+-- What a page of the grant job has granted to some users, as credits.grant_monthly answers it.
+create or replace function credits.granted_on_page(p_user_ids text[], p_page uuid)
+returns jsonb
+language plpgsql
+stable
+as $$
+declare
+  v_found record;
+  v_row credits.transaction;
+  v_batch credits.batch;
+  v_granted jsonb[] := '{}';
+begin
+  for v_found in
+    select transaction as row, batch
+    from credits.transaction
+    join credits.batch on batch.user_id = transaction.user_id and batch.id = transaction.batch_ids[1]
+    where transaction.user_id = any (p_user_ids)
+      and transaction.job_page = p_page
+      /* shard: and batch.user_id = any (p_user_ids) */
+    order by transaction.user_id, transaction.sequence
+  loop
+    -- Called here: on a cluster, a statement that reads tables cannot call a function that does, nor one of its rows.
+    v_row := v_found.row;
+    v_batch := v_found.batch;
+    v_granted := v_granted || (
+      jsonb_build_object('user_id', v_row.user_id)
+        || credits.grant_result(v_row, v_batch, credits.available_before(v_row.user_id, v_row.sequence), false)
+    );
+  end loop;
+  return to_jsonb(v_granted);
 end;
 $$;

@@ -60,68 +60,76 @@ $$;
 -- the total, and the page is a range of it, at any depth, without count or offset.
 create or replace function credits.get_transactions(p_user_id text, p_page_index bigint, p_page_size integer)
 returns jsonb
-language sql
+language plpgsql
 stable
 as $$
-  select jsonb_build_object(
-    'total', coalesce(max(wallet.sequence), 0),
-    'items', coalesce(
-      (
-        select jsonb_agg(
-          jsonb_build_object(
-            'id', item.id,
-            'type', item.type,
-            'amount', case when item.credit_account = 'WALLET:' || item.user_id then item.amount else -item.amount end,
-            'description', item.description,
-            'source_plan', item.source_plan,
-            'created_at', floor(extract(epoch from item.created_at) * 1000)
-          )
-          order by item.sequence desc
-        )
-        from credits.transaction as item
-        where item.user_id = p_user_id
-          and item.sequence <= max(wallet.sequence) - p_page_index * p_page_size
-          and item.sequence > max(wallet.sequence) - (p_page_index + 1) * p_page_size
-      ),
-      '[]'
+declare
+  v_total bigint;
+  v_items jsonb;
+begin
+  select wallet.sequence into v_total from credits.wallet where wallet.user_id = p_user_id;
+
+  select jsonb_agg(
+    jsonb_build_object(
+      'id', item.id,
+      'type', item.type,
+      'amount', case when item.credit_account = 'WALLET:' || item.user_id then item.amount else -item.amount end,
+      'description', item.description,
+      'source_plan', item.source_plan,
+      'created_at', floor(extract(epoch from item.created_at) * 1000)
     )
+    order by item.sequence desc
   )
-  from credits.wallet
-  where wallet.user_id = p_user_id
+  into v_items
+  from credits.transaction as item
+  where item.user_id = p_user_id
+    and item.sequence <= v_total - p_page_index * p_page_size
+    and item.sequence > v_total - (p_page_index + 1) * p_page_size;
+
+  return jsonb_build_object('total', coalesce(v_total, 0), 'items', coalesce(v_items, '[]'));
+end;
 $$;
 
--- One wallet as an operator sees it: {user_id, status, sequence, balance, available, created_at, batches: […]} or null.
+-- One wallet as an operator sees it: {user_id, status, sequence, created_at, batches: […]} or null.
 create or replace function credits.get_wallet(p_user_id text, p_now timestamptz)
 returns jsonb
-language sql
-volatile
+language plpgsql
+stable
 as $$
-  select jsonb_build_object(
-    'user_id', wallet.user_id,
-    'status', wallet.status,
-    'sequence', wallet.sequence,
-    'created_at', floor(extract(epoch from wallet.created_at) * 1000),
-    'batches', coalesce(
-      (
-        select jsonb_agg(
-          jsonb_build_object(
-            'id', batch.id,
-            'priority', batch.priority,
-            'amount', batch.amount,
-            'remaining', batch.remaining,
-            'granted_at', floor(extract(epoch from batch.granted_at) * 1000),
-            'expires_at', floor(extract(epoch from batch.expires_at) * 1000),
-            'expired', coalesce(batch.expires_at <= greatest(wallet.last_at, credits.clock(p_now)), false)
-          )
-          order by batch.priority asc, batch.expires_at asc nulls last, batch.granted_at asc, batch.sequence asc
-        )
-        from credits.batch
-        where batch.user_id = wallet.user_id
-          and batch.is_open
-      ),
-      '[]'
+declare
+  v_wallet credits.wallet;
+  v_at timestamptz;
+  v_batches jsonb;
+begin
+  select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id;
+  if v_wallet.user_id is null then
+    return null;
+  end if;
+  v_at := greatest(v_wallet.last_at, credits.clock(p_now));
+
+  select jsonb_agg(
+    jsonb_build_object(
+      'id', batch.id,
+      'priority', batch.priority,
+      'amount', batch.amount,
+      'remaining', batch.remaining,
+      'granted_at', floor(extract(epoch from batch.granted_at) * 1000),
+      'expires_at', floor(extract(epoch from batch.expires_at) * 1000),
+      'expired', coalesce(batch.expires_at <= v_at, false)
     )
+    order by batch.priority asc, batch.expires_at asc nulls last, batch.granted_at asc, batch.sequence asc
   )
-  from credits.wallet
-  where wallet.user_id = p_user_id
+  into v_batches
+  from credits.batch
+  where batch.user_id = p_user_id
+    and batch.is_open;
+
+  return jsonb_build_object(
+    'user_id', v_wallet.user_id,
+    'status', v_wallet.status,
+    'sequence', v_wallet.sequence,
+    'created_at', floor(extract(epoch from v_wallet.created_at) * 1000),
+    'batches', coalesce(v_batches, '[]')
+  );
+end;
 $$;

@@ -5,28 +5,32 @@ returns jsonb
 language plpgsql
 as $$
 declare
+  v_user_id constant text := p_subscription ->> 'user_id';
   v_at timestamptz;
+  v_said record;
 begin
   select wallet.last_at into v_at
   from credits.wallet
-  where wallet.user_id = p_subscription ->> 'user_id'
+  where wallet.user_id = v_user_id
   for update;
   v_at := greatest(v_at, credits.clock(p_now));
   -- Written, not only locked: a monthly grant at REPEATABLE READ that waited here has to start again.
   update credits.wallet
   set last_at = v_at
-  where wallet.user_id = p_subscription ->> 'user_id';
+  where wallet.user_id = v_user_id;
 
+  select said.*
+  into v_said
+  from jsonb_to_record(p_subscription) as said (
+    subscription_id text, plan_id text, status text, anchor timestamptz, interval text, current_period_end timestamptz
+  );
   insert into credits.subscription as known (
     user_id, subscription_id, plan_id, status, anchor, billing_interval, current_period_end,
     created_at, updated_at
   )
-  select
-    said.user_id, said.subscription_id, said.plan_id, said.status, said.anchor, said.interval, said.current_period_end,
-    v_at, v_at
-  from jsonb_to_record(p_subscription) as said (
-    user_id text, subscription_id text, plan_id text, status text, anchor timestamptz, interval text,
-    current_period_end timestamptz
+  values (
+    v_user_id, v_said.subscription_id, v_said.plan_id, v_said.status, v_said.anchor, v_said.interval,
+    v_said.current_period_end, v_at, v_at
   )
   on conflict (user_id, subscription_id) do update
   set
@@ -64,9 +68,13 @@ returns table (
   user_id text, plan_id text, at timestamptz, anchor timestamptz, entitled boolean, entitled_from timestamptz,
   grants_until timestamptz, renews boolean
 )
-language sql
+-- Not SQL, which would be inlined: on a cluster, into a query that does not look at its tables' shards.
+language plpgsql
 stable
 as $$
+#variable_conflict use_column
+begin
+  return query
   with live as (
     select
       subscription.*,
@@ -96,27 +104,29 @@ as $$
   where wallet.user_id = any (p_user_ids)
     -- Not a wallet that the monthly grant has just opened for a subscriber: it may close it again.
     and wallet.sequence > 0
-    and wallet.user_id <> all (array(select live.user_id from live))
+    and wallet.user_id <> all (array(select live.user_id from live));
+end;
 $$;
 
 -- Label of the period of a user's plan that contains an instant: by the subscription's anchor when the plan is
 -- subscribed, else by the calendar month.
 create or replace function credits.current_period(p_user_id text, p_plan_id text, p_at timestamptz)
 returns text
-language sql
+language plpgsql
 stable
 as $$
-  select credits.period_label(coalesce(
-    (
-      select credits.period_start(subscription.anchor, credits.period_index(subscription.anchor, p_at))
-      from credits.subscription
-      where subscription.user_id = p_user_id
-        and subscription.plan_id = p_plan_id
-        and subscription.plan_id <> 'free'
-        and subscription.anchor <= p_at
-      order by subscription.status in ('active', 'trialing', 'past_due') desc, subscription.anchor desc
-      limit 1
-    ),
-    p_at
-  ))
+declare
+  v_start timestamptz;
+begin
+  select credits.period_start(subscription.anchor, credits.period_index(subscription.anchor, p_at))
+  into v_start
+  from credits.subscription
+  where subscription.user_id = p_user_id
+    and subscription.plan_id = p_plan_id
+    and subscription.plan_id <> 'free'
+    and subscription.anchor <= p_at
+  order by subscription.status in ('active', 'trialing', 'past_due') desc, subscription.anchor desc
+  limit 1;
+  return credits.period_label(coalesce(v_start, p_at));
+end;
 $$;

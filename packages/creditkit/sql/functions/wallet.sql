@@ -15,28 +15,34 @@ returns text[]
 language plpgsql
 as $$
 declare
-  v_opened text[];
+  v_known text[];
+  v_missing text[];
+  v_now timestamptz;
+  v_user_id text;
+  v_opened text[] := '{}';
 begin
-  with opened as (
-    insert into credits.wallet (user_id, last_at, created_at)
-    select missing.user_id, credits.clock(p_now), credits.clock(p_now)
-    from (
-      select distinct asked.user_id collate "C" as user_id
-      from unnest(p_user_ids) as asked (user_id)
-      left join lateral (
-        select true as here
-        from credits.wallet
-        where wallet.user_id = asked.user_id collate "C"
-        limit 1
-      ) as known on true
-      where known.here is null
-      order by 1
-    ) as missing
-    on conflict (user_id) do nothing
-    returning user_id
-  )
-  select array_agg(opened.user_id) into v_opened from opened;
-  return coalesce(v_opened, '{}');
+  select array_agg(wallet.user_id) into v_known from credits.wallet where wallet.user_id = any (p_user_ids);
+  select array_agg(missing.user_id order by missing.user_id)
+  into v_missing
+  from (
+    select asked.user_id collate "C" as user_id from unnest(p_user_ids) as asked (user_id)
+    except
+    select known.user_id collate "C" from unnest(v_known) as known (user_id)
+  ) as missing;
+
+  if v_missing is not null then
+    v_now := credits.clock(p_now);
+    for v_user_id in
+      insert into credits.wallet (user_id, last_at, created_at)
+      select missing.user_id, v_now, v_now
+      from unnest(v_missing) as missing (user_id)
+      on conflict (user_id) do nothing
+      returning wallet.user_id
+    loop
+      v_opened := v_opened || v_user_id;
+    end loop;
+  end if;
+  return v_opened;
 end;
 $$;
 

@@ -53,6 +53,11 @@ export interface CreditsOptions {
    * costs the same. Default true.
    */
   groupCommit?: boolean;
+  /**
+   * Whether the tables are distributed over a cluster by user (`sql/engines/citus.sql`): each statement then is about one
+   * user, so that the node that has the user's rows can do it alone. On one machine it only costs. Default false.
+   */
+  sharded?: boolean;
   /** Traces and metrics, from `creditkit/opentelemetry`. Default: none. */
   telemetry?: Telemetry;
   /** What an operator should know: retries, failures, jobs. A pino logger, or `console`. Default: silent. */
@@ -127,6 +132,7 @@ export function createCredits({
   config,
   clock,
   groupCommit = true,
+  sharded = false,
   telemetry,
   logger,
   onEvent,
@@ -144,6 +150,7 @@ export function createCredits({
     clock,
     telemetry,
     logger: logger && guarded(logger),
+    sharded,
   });
   // Rule 2: loudly.
   if (clock !== undefined)

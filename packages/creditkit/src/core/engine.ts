@@ -24,6 +24,8 @@ export interface EngineOptions {
   clock?: Clock | undefined;
   telemetry?: Telemetry | undefined;
   logger?: Logger | undefined;
+  /** Each statement then is about one user and names that user first, so that it can be delegated to a shard. */
+  sharded?: boolean;
 }
 
 /** What every operation shares: the configuration, and the one way to the database. */
@@ -54,6 +56,10 @@ export class Engine {
 
   get telemetry(): Telemetry | undefined {
     return this.options.telemetry;
+  }
+
+  get sharded(): boolean {
+    return this.options.sharded === true;
   }
 
   get logger(): Logger | undefined {

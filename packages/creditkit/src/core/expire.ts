@@ -33,7 +33,7 @@ export async function processExpired(engine: Engine): Promise<ExpireResult> {
     () => [engine.now()],
   );
   await eachPage(pagesOfUsers(engine, until), async (userIds) => {
-    const booked = await forUsers(userIds, failures, (page) => expireAll(engine, page));
+    const booked = await forUsers(engine, userIds, failures, (page) => expireAll(engine, page));
     const users = new Set(booked.map((expiration) => expiration.user_id));
     total.processedUsers += users.size;
     // Who failed on an earlier page and is booked now has not failed.
@@ -95,13 +95,20 @@ function emitExpired(engine: Engine, expiration: Expiration): void {
 }
 
 async function expireAll(engine: Engine, page: JobPage): Promise<Expiration[]> {
-  const booked = await engine.call<Expiration[]>(
-    `select credits.expire(
-       array(select jsonb_array_elements_text($1::text::jsonb)),
-       $2::text::uuid, $3::text::boolean, $4::text::timestamptz
-     )::text as answer`,
-    (attempt) => [JSON.stringify(page.userIds), page.id, String(page.isRetried || attempt > 0), engine.now()],
-  );
+  const values = (attempt: number) => [page.id, String(page.isRetried || attempt > 0), engine.now()];
+  const booked = engine.sharded
+    ? await engine.call<Expiration[]>(
+        `select answer::text
+         from credits.expire_for($1::text, $2::text::uuid, $3::text::boolean, $4::timestamptz) as answer`,
+        (attempt) => [page.userIds[0], ...values(attempt)],
+      )
+    : await engine.call<Expiration[]>(
+        `select credits.expire(
+           array(select jsonb_array_elements_text($1::text::jsonb)),
+           $2::text::uuid, $3::text::boolean, $4::text::timestamptz
+         )::text as answer`,
+        (attempt) => [JSON.stringify(page.userIds), ...values(attempt)],
+      );
   for (const expiration of booked) emitExpired(engine, expiration);
   return booked;
 }

@@ -9,6 +9,8 @@ export const groupRequestsMax = 512;
 export const groupCharactersMax = 1024 * 1024;
 /** Statements in flight at most. Each user has one lane, so that lanes never wait for each other's wallets. */
 export const laneCount = 2;
+/** The same on a sharded database, where a statement is of one user and the nodes work side by side. */
+export const shardedLaneCount = 16;
 
 /** Does requests in one statement: an answer for each, in order. Retried: they may have happened already. */
 export type Send = (operation: Operation, asked: readonly Asked[], isRetried: boolean) => Promise<object[]>;
@@ -26,34 +28,41 @@ interface Member extends Asked {
 /**
  * Group commit: while a lane's statement is in flight, later calls queue; when it returns, the queue goes out as one
  * statement and one commit. There is no timer: a lone call goes out at once, alone. The calls of one user keep
- * their order.
+ * their order. On a sharded database a statement carries the calls of one user only.
  */
 export class GroupCommit {
   private readonly lanes: readonly Lane[];
 
   constructor(
     send: Send,
-    private readonly observers: { telemetry?: Telemetry | undefined; logger?: Logger | undefined } = {},
+    private readonly options: {
+      sharded?: boolean;
+      telemetry?: Telemetry | undefined;
+      logger?: Logger | undefined;
+    } = {},
   ) {
-    this.lanes = Array.from({ length: laneCount }, () => new Lane(send, observers.logger));
+    const { sharded = false, logger } = options;
+    const length = sharded ? shardedLaneCount : laneCount;
+    this.lanes = Array.from({ length }, () => new Lane(send, sharded, logger));
   }
 
   submit(operation: Operation, request: LedgerRequest): Promise<object> {
-    const lane = this.lanes[hash(request.user_id) % laneCount] as Lane;
+    const lane = this.lanes[hash(request.user_id) % this.lanes.length] as Lane;
     return new Promise((resolve, reject) => {
       const characters = JSON.stringify(request).length;
-      const caller = this.observers.telemetry?.caller();
+      const caller = this.options.telemetry?.caller();
       lane.add({ operation, request, characters, caller, resolve, reject });
     });
   }
 }
 
 class Lane {
-  private readonly queue: Member[] = [];
+  private queue: Member[] = [];
   private isSending = false;
 
   constructor(
     private readonly send: Send,
+    private readonly sharded: boolean,
     private readonly logger: Logger | undefined,
   ) {}
 
@@ -74,19 +83,27 @@ class Lane {
     this.isSending = false;
   }
 
-  /** The oldest members that fit one statement: one operation, within the limits. */
+  /** The oldest members that fit one statement: one operation, within the limits, of one user where that is asked. */
   private takeGroup(): Member[] {
-    const operation = this.queue[0]?.operation;
+    const [first] = this.queue;
+    const group: Member[] = [];
+    const rest: Member[] = [];
     let characters = 0;
-    const end = this.queue.findIndex((member, index) => {
+    let isFull = false;
+    for (const member of this.queue) {
+      if (isFull || (this.sharded && member.request.user_id !== first?.request.user_id)) {
+        rest.push(member);
+        continue;
+      }
       characters += member.characters;
-      return (
-        member.operation !== operation ||
-        index >= groupRequestsMax ||
-        (index > 0 && characters > groupCharactersMax)
-      );
-    });
-    return this.queue.splice(0, end === -1 ? this.queue.length : end);
+      isFull =
+        member.operation !== first?.operation ||
+        group.length >= groupRequestsMax ||
+        (group.length > 0 && characters > groupCharactersMax);
+      (isFull ? rest : group).push(member);
+    }
+    this.queue = rest;
+    return group;
   }
 
   /** Settles every member; never rejects. */

@@ -1,3 +1,4 @@
+import type { Engine } from "./engine.ts";
 import { CreditsError } from "./errors.ts";
 import { errorFields, type Logger } from "./logger.ts";
 import { uuidV7 } from "./uuid.ts";
@@ -7,6 +8,8 @@ export const resultsMax = 1_000;
 
 /** Pages under way at a time: one is read and decided while another one is written and committed. */
 export const pagesAtOnce = 2;
+/** Users of a page under way at a time on a sharded database, each in a statement of its own. */
+export const shardedUsersAtOnce = 8;
 
 /** Who failed in a job, and why. */
 export type Failures = Map<string, unknown>;
@@ -26,6 +29,7 @@ export interface JobPage {
 export async function eachPage<Page>(
   pages: AsyncGenerator<Page>,
   work: (page: Page) => Promise<void>,
+  atOnce = pagesAtOnce,
 ): Promise<void> {
   const takeTurns = async () => {
     try {
@@ -36,21 +40,36 @@ export async function eachPage<Page>(
       throw error;
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: pagesAtOnce }, takeTurns));
+  const ends = await Promise.allSettled(Array.from({ length: atOnce }, takeTurns));
   const failed = ends.find((end) => end.status === "rejected");
   if (failed !== undefined) throw failed.reason;
 }
 
 /**
  * Does work for many users in one statement; when that fails, for each alone, so that one user's failure is only theirs.
+ * On a sharded database, for each alone from the start, several at a time.
  * @throws `DATABASE_UNAVAILABLE` at once: going on with the next user is pointless.
  */
-export function forUsers<Answer>(
+export async function forUsers<Answer>(
+  engine: Engine,
   userIds: readonly string[],
   failures: Failures,
   work: (page: JobPage) => Promise<Answer[]>,
 ): Promise<Answer[]> {
-  return forPage({ id: uuidV7(), userIds, isRetried: false }, failures, work);
+  const page: JobPage = { id: uuidV7(), userIds, isRetried: false };
+  if (!engine.sharded) return forPage(page, failures, work);
+  const answers: Answer[][] = [];
+  const pages = async function* () {
+    yield* userIds.entries();
+  };
+  await eachPage(
+    pages(),
+    async ([index, userId]) => {
+      answers[index] = await forPage({ ...page, userIds: [userId] }, failures, work);
+    },
+    shardedUsersAtOnce,
+  );
+  return answers.flat();
 }
 
 async function forPage<Answer>(

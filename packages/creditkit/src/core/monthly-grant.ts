@@ -40,7 +40,7 @@ export async function processDailyGrant(engine: Engine): Promise<DailyGrantResul
   if (!engine.config.enabled) return report.result();
   await eachPage(pagesOfUsers(engine), async (userIds) => {
     const failures: Failures = new Map();
-    const answers = await forUsers(userIds, failures, (page) => grantAll(engine, page));
+    const answers = await forUsers(engine, userIds, failures, (page) => grantAll(engine, page));
     for (const answer of answers) report.add(engine, answer);
     for (const [userId, error] of failures) report.fail(userId, error);
     report.count(userIds.length);
@@ -73,20 +73,28 @@ async function* pagesOfUsers(engine: Engine): AsyncGenerator<string[]> {
 type GrantAnswer = { user_id: string } & (Refusal | (Granted & { period: string }));
 
 async function grantAll(engine: Engine, page: JobPage): Promise<GrantAnswer[]> {
-  const answers = await engine.call<GrantAnswer[]>(
-    `select credits.grant_monthly(
-       array(select jsonb_array_elements_text($1::text::jsonb)), $2::text::jsonb, $3::text::bigint,
-       $4::text::uuid, $5::text::boolean, $6::text::timestamptz
-     )::text as answer`,
-    (attempt) => [
-      JSON.stringify(page.userIds),
-      planTable(engine),
-      balanceMax(engine)?.toString() ?? null,
-      page.id,
-      String(page.isRetried || attempt > 0),
-      engine.now(),
-    ],
-  );
+  const values = (attempt: number) => [
+    planTable(engine),
+    balanceMax(engine)?.toString() ?? null,
+    page.id,
+    String(page.isRetried || attempt > 0),
+    engine.now(),
+  ];
+  const answers = engine.sharded
+    ? await engine.call<GrantAnswer[]>(
+        `select answer::text
+         from credits.grant_monthly_for(
+           $1::text, $2::text::jsonb, $3::text::bigint, $4::text::uuid, $5::text::boolean, $6::timestamptz
+         ) as answer`,
+        (attempt) => [page.userIds[0], ...values(attempt)],
+      )
+    : await engine.call<GrantAnswer[]>(
+        `select credits.grant_monthly(
+           array(select jsonb_array_elements_text($1::text::jsonb)), $2::text::jsonb, $3::text::bigint,
+           $4::text::uuid, $5::text::boolean, $6::text::timestamptz
+         )::text as answer`,
+        (attempt) => [JSON.stringify(page.userIds), ...values(attempt)],
+      );
   for (const answer of answers) {
     if (!isRefusal(answer))
       emitGranted(engine, { user_id: answer.user_id, type: CreditTransactionType.MONTHLY_GRANT }, answer);

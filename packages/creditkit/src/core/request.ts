@@ -80,7 +80,8 @@ export function unknownPlan(planId: string): CreditsError {
 
 /**
  * Sends requests to a set-based function of the schema in one statement, and returns an answer for each in order.
- * Sent again, each may have happened already: then its key or its id finds it (rule 29).
+ * Sent again, each may have happened already: then its key or its id finds it (rule 29). On a sharded database, they
+ * are of one user.
  */
 export function send(
   engine: Engine,
@@ -88,16 +89,24 @@ export function send(
   asked: readonly Asked[],
   isRetried = false,
 ): Promise<object[]> {
+  const values = (attempt: number) => [
+    JSON.stringify(
+      asked.map(({ request }) => (attempt > 0 || isRetried ? { ...request, retried: true } : request)),
+    ),
+    engine.now(),
+  ];
+  // A purchase id is a row of another shard: a transaction of both is the coordinator's.
+  const isDelegable = engine.sharded && asked.every(({ request }) => request.purchase_id === undefined);
   const statement = () =>
-    engine.call<object[]>(
-      `select credits.${operation}($1::text::jsonb, $2::text::timestamptz)::text as answer`,
-      (attempt) => [
-        JSON.stringify(
-          asked.map(({ request }) => (attempt > 0 || isRetried ? { ...request, retried: true } : request)),
-        ),
-        engine.now(),
-      ],
-    );
+    isDelegable
+      ? engine.call<object[]>(
+          `select answer::text from credits.${operation}_for($1::text, $2::text::jsonb, $3::timestamptz) as answer`,
+          (attempt) => [asked[0]?.request.user_id, ...values(attempt)],
+        )
+      : engine.call<object[]>(
+          `select credits.${operation}($1::text::jsonb, $2::text::timestamptz)::text as answer`,
+          values,
+        );
   if (engine.telemetry === undefined) return statement();
   const callers = asked.map(({ caller }) => caller);
   return engine.telemetry.statement(operation, callers, statement);

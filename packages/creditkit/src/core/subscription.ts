@@ -56,7 +56,8 @@ export async function upsertSubscription(engine: Engine, params: SubscriptionPar
   if (ownValue(engine.config.subscription, subscription.plan_id) === undefined)
     throw unknownPlan(subscription.plan_id);
   await engine.call(
-    "select credits.upsert_subscription($1::text::jsonb, $2::text::timestamptz)::text as answer",
-    () => [JSON.stringify(subscription), engine.now()],
+    `select answer::text
+     from credits.upsert_subscription_for($1::text, $2::text::jsonb, $3::timestamptz) as answer`,
+    () => [subscription.user_id, JSON.stringify(subscription), engine.now()],
   );
 }

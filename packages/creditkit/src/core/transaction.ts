@@ -57,7 +57,7 @@ export async function getTransactions(
   const pageSize = parsePageSize(fields.pageSize);
   if (!engine.config.enabled) return { items: [], total: 0, pageIndex, pageSize, pageCount: 0 };
   const page = await engine.call<PageAnswer | null>(
-    "select credits.get_transactions($1::text, $2::text::bigint, $3::text::integer)::text as answer",
+    "select answer::text from credits.get_transactions($1::text, $2::text::bigint, $3::text::integer) as answer",
     [userId, String(pageIndex), String(pageSize)],
   );
   const total = page?.total ?? 0;

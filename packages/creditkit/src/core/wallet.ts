@@ -24,7 +24,7 @@ export async function getInfo(engine: Engine, params: UserParams): Promise<Credi
   const userId = parseId("userId", parseParameters(params).userId);
   if (!engine.config.enabled) return { availableCredits: 0, nextExpiringBatch: null, nextGrantInfo: null };
   const info = await engine.call<InfoAnswer>(
-    "select credits.get_info($1::text, $2::text::jsonb, $3::text::timestamptz)::text as answer",
+    "select answer::text from credits.get_info($1::text, $2::text::jsonb, $3::timestamptz) as answer",
     () => [userId, planTable(engine), engine.now()],
   );
   return {
@@ -73,7 +73,7 @@ export interface WalletDetails {
 export async function getWallet(engine: Engine, params: UserParams): Promise<WalletDetails | null> {
   const userId = parseId("userId", parseParameters(params).userId);
   const wallet = await engine.call<WalletAnswer | null>(
-    "select credits.get_wallet($1::text, $2::text::timestamptz)::text as answer",
+    "select answer::text from credits.get_wallet($1::text, $2::timestamptz) as answer",
     () => [userId, engine.now()],
   );
   return (
@@ -130,7 +130,7 @@ export function unfreeze(engine: Engine, params: UserParams): Promise<void> {
 async function setStatus(engine: Engine, params: UserParams, status: string): Promise<void> {
   const userId = parseId("userId", parseParameters(params).userId);
   const answer = await engine.call<Refusal | object>(
-    "select credits.set_wallet_status($1::text, $2::text)::text as answer",
+    "select answer::text from credits.set_wallet_status($1::text, $2::text) as answer",
     [userId, status],
   );
   if (isRefusal(answer)) throw refusalError(engine, answer);

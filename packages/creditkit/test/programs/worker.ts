@@ -11,6 +11,7 @@ export interface WorkerOrder {
   url: string;
   connections: number;
   groupCommit?: boolean;
+  sharded?: boolean;
   /** Where the test clock stands; omitted: the database's own clock. */
   now?: string;
   work:
@@ -29,18 +30,22 @@ export interface WorkerReport {
   error?: string;
 }
 
-process.on("message", async ({ url, connections, groupCommit = true, now, work }: WorkerOrder) => {
-  const pool = new pg.Pool({ connectionString: url, max: connections });
-  const credits = createCredits({
-    database: fromPool(pool),
-    config: defaultCreditsConfig,
-    groupCommit,
-    ...(now === undefined ? {} : { clock: () => new Date(now) }),
-  });
-  const report = await run(credits, work).catch((error: Error): WorkerReport => ({ error: error.message }));
-  await pool.end();
-  process.send?.(report);
-});
+process.on(
+  "message",
+  async ({ url, connections, groupCommit = true, sharded = false, now, work }: WorkerOrder) => {
+    const pool = new pg.Pool({ connectionString: url, max: connections });
+    const credits = createCredits({
+      database: fromPool(pool),
+      config: defaultCreditsConfig,
+      groupCommit,
+      sharded,
+      ...(now === undefined ? {} : { clock: () => new Date(now) }),
+    });
+    const report = await run(credits, work).catch((error: Error): WorkerReport => ({ error: error.message }));
+    await pool.end();
+    process.send?.(report);
+  },
+);
 
 async function run(credits: Credits, work: WorkerOrder["work"]): Promise<WorkerReport> {
   switch (work.name) {
