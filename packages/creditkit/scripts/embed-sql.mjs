@@ -40,7 +40,7 @@ function filesOf(folder) {
 }
 
 const header = "// Written by scripts/embed-sql.mjs from sql/. Do not edit.\n";
-const body = ["migrations", "functions"].map(
+const body = ["migrations", "functions", "engines"].map(
   (folder) => `export const ${folder}: readonly SqlFile[] = ${JSON.stringify(filesOf(folder), null, 2)};\n`,
 );
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));

@@ -30,11 +30,14 @@ async function nodesOf(coordinatorUrl: string): Promise<Node[]> {
   });
 }
 
-/** A database of its own on every node, migrated and distributed. Citus copies no databases, so each is made anew. */
+/**
+ * A database of its own on every node, migrated and distributed; where it is used before, distributed by the file
+ * afterwards. Citus copies no databases, so each is made anew.
+ */
 export async function createCitusDatabase(
   coordinatorUrl: string,
   name: string,
-  beforeDistribution: (credits: Credits) => Promise<void> = async () => {},
+  beforeDistribution?: (credits: Credits) => Promise<void>,
 ): Promise<void> {
   const nodes = await nodesOf(coordinatorUrl);
   for (const node of nodes) {
@@ -47,11 +50,15 @@ export async function createCitusDatabase(
     await runOn(url, `select ${add}('${node.name}', ${node.port})`);
   }
   const pool = new pg.Pool({ connectionString: url, max: 1 });
-  const credits = createCredits({ database: fromPool(pool), config: defaultCreditsConfig });
+  const credits = createCredits({
+    database: fromPool(pool),
+    config: defaultCreditsConfig,
+    sharded: beforeDistribution === undefined,
+  });
   await credits.migrate();
-  await beforeDistribution(credits);
+  await beforeDistribution?.(credits);
   await pool.end();
-  await runOn(url, distribution);
+  if (beforeDistribution !== undefined) await runOn(url, distribution);
 }
 
 export async function dropCitusDatabase(coordinatorUrl: string, name: string): Promise<void> {

@@ -248,11 +248,11 @@ async function startPgbouncer(serverUrl: string): Promise<{ port: number; stop()
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "creditkit-pgbouncer-"));
   const file = join(folder, "pgbouncer.ini");
-  const password = decodeURIComponent(server.password);
+  const password = server.password === "" ? "" : ` password='${decodeURIComponent(server.password)}'`;
   writeFileSync(
     file,
     `[databases]
-* = host=${server.hostname} port=${server.port || 5432} user=${decodeURIComponent(server.username)} password='${password}'
+* = host=${server.hostname} port=${server.port || 5432} user=${decodeURIComponent(server.username)}${password}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port}

@@ -55,7 +55,8 @@ export interface CreditsOptions {
   groupCommit?: boolean;
   /**
    * Whether the tables are distributed over a cluster by user (`sql/engines/citus.sql`): each statement then is about one
-   * user, so that the node that has the user's rows can do it alone. On one machine it only costs. Default false.
+   * user, so that the node that has the user's rows can do it alone, and `migrate` distributes what it brings. On one
+   * machine it only costs. Default false.
    */
   sharded?: boolean;
   /** Traces and metrics, from `creditkit/opentelemetry`. Default: none. */
@@ -165,7 +166,7 @@ export function createCredits({
   if (onEvent !== undefined && !database.inTransaction) engine.events = new Events(engine, onEvent);
   const administration = {
     migrate: async () => {
-      const result = await engine.retry(() => migrate(database, engine.config));
+      const result = await engine.retry(() => migrate(database, engine.config, { sharded }));
       engine.installed();
       return result;
     },

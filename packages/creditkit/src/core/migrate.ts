@@ -1,7 +1,7 @@
 import type { ResolvedConfig } from "./config.ts";
 import type { Connection, Database } from "./database.ts";
 import { requireDecimals } from "./engine.ts";
-import { functions, migrations, release, type SqlFile } from "./sql.generated.ts";
+import { engines, functions, migrations, release, type SqlFile } from "./sql.generated.ts";
 
 /** What `migrate` did. */
 export interface MigrateResult {
@@ -20,10 +20,15 @@ const historyTable = `create table credits.migration (
 
 /**
  * Brings the schema `credits` to this version, in one transaction under an advisory lock: safe when many processes
- * start at once, nothing half done. Functions are re-applied when their text changed.
+ * start at once, nothing half done. Functions are re-applied when their text changed. With `sharded`, what was applied is
+ * distributed in the same transaction.
  * @throws `INVALID_CONFIG` when `decimals` differs from what the first migration fixed.
  */
-export async function migrate(database: Database, config: ResolvedConfig): Promise<MigrateResult> {
+export async function migrate(
+  database: Database,
+  config: ResolvedConfig,
+  { sharded = false } = {},
+): Promise<MigrateResult> {
   return database.transaction(async (connection) => {
     await connection.query(`select pg_advisory_xact_lock(${lockKey})`, []);
     const history = await readHistory(connection);
@@ -31,13 +36,24 @@ export async function migrate(database: Database, config: ResolvedConfig): Promi
     // rolling deployment both start in any order.
     const pending = isOlder(release, history.get(releaseName)) ? [] : pendingFiles(history);
     if (pending.length > 0) {
+      const distribution = sharded ? await distributionOf(connection) : [];
       for (const statement of prepare) await connection.query(statement, []);
       for (const { name, file } of pending) await apply(connection, name, file);
       await record(connection, releaseName, release);
+      for (const statement of distribution) await connection.query(statement, []);
     }
     await fixDecimals(connection, config.decimals);
     return { applied: pending.map(({ name }) => name) };
   });
+}
+
+/** What distributes the schema over the cluster that this database belongs to; nothing where it is no cluster's. */
+async function distributionOf(connection: Connection): Promise<string[]> {
+  const [found] = await connection.query("select from pg_extension where extname = 'citus'", []);
+  if (found === undefined) return [];
+  const citus = engines.find(({ name }) => name === "citus");
+  // This transaction is the one that it would begin.
+  return (citus?.statements ?? []).filter((statement) => !/(^|\n)(begin|commit)$/.test(statement));
 }
 
 /** The row of the history that says which release has been here last. */
