@@ -6,6 +6,8 @@
 create or replace function credits.get_info(p_user_id text, p_plans jsonb, p_now timestamptz)
 returns jsonb
 language plpgsql
+-- As credits.consume.
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set jit = off
 as $$
