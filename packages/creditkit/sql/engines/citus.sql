@@ -1,6 +1,6 @@
--- Distributes the schema `credits` over a Citus cluster. Run it on the coordinator, as the owner of the schema, after
--- every `migrate` that applied something, and give `createCredits` the option `sharded`. Run again, it does only what is
--- missing. docs/reference/engines.md says what is tested, and on which version.
+-- Distributes the schema `credits` over a Citus cluster. Run it on the coordinator, as the owner of the schema, and give
+-- `createCredits` the option `sharded`: then `migrate` runs it too, with whatever it applied. Run again, it does only
+-- what is missing. docs/reference/engines.md says what is tested, and on which version.
 --
 -- Why this shape: everything of one user lives on one shard, so that an operation of one user is a transaction of
 -- one node; a purchase id belongs to one user across all users, so that its table is distributed by itself; what
