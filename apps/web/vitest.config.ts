@@ -21,6 +21,8 @@ export default defineConfig({
   test: {
     name: "web",
     pool: "forks",
+    // `DATABASE_URL` chooses the server of the library's tests: the app's would sign people up in the tester's own.
+    env: { DATABASE_URL: "" },
     // Files start servers, databases and browsers; side by side they would only slow each other down.
     fileParallelism: false,
     globalSetup: at("./test/build.ts"),

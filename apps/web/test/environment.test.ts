@@ -109,3 +109,7 @@ describe("the environment", () => {
     for (const name of names) expect(example).toMatch(new RegExp(`^#   .+\\n# ${name}=`, "m"));
   });
 });
+
+test("never is the tester's own database, which `DATABASE_URL` chooses for the library's tests", () => {
+  expect(readEnvironment().DATABASE_URL).toBeUndefined();
+});
