@@ -15,6 +15,8 @@ interface Traffic {
   groups: { user_id: string }[][];
   /** Whom each statement names beside its requests. */
   users: (string | undefined)[];
+  /** The users of each statement that reads balances. */
+  reads: string[][];
   inFlightMax: number;
 }
 
@@ -27,7 +29,7 @@ function watched(
     groupCommit = true,
   }: { fault?: () => Error | undefined; groupCommit?: boolean } = {},
 ) {
-  const traffic: Traffic = { statements: [], groups: [], users: [], inFlightMax: 0 };
+  const traffic: Traffic = { statements: [], groups: [], users: [], reads: [], inFlightMax: 0 };
   let inFlight = 0;
   const database: Database = {
     ...ledger.database,
@@ -40,6 +42,11 @@ function watched(
         traffic.users.push(userId as string | undefined);
         inFlight += 1;
         traffic.inFlightMax = Math.max(traffic.inFlightMax, inFlight);
+      }
+      const [, readsMany] = /credits\.get_info(s?)\(/.exec(text) ?? [];
+      if (readsMany !== undefined) {
+        const asked = String(parameters[0]);
+        traffic.reads.push(readsMany === "s" ? JSON.parse(asked) : [asked]);
       }
       try {
         const rows = await ledger.database.query(text, parameters);
@@ -343,6 +350,61 @@ describe.each(modes.filter(([, sharded]) => sharded || !isCitus()))("%s", (_name
       } finally {
         vi.useRealTimers();
       }
+    });
+
+    it("reads the balances that are asked for at once in shared statements, each user once", async () => {
+      const [poor, rich, subscriber] = [await funded(3), await funded(900), await funded(7)];
+      await ledger().credits.grant({ userId: rich, amount: 5, type: "adjustment", validityDays: 3 });
+      await ledger().credits.upsertSubscription({
+        userId: subscriber,
+        subscriptionId: `sub-${subscriber}`,
+        planId: "pro",
+        status: "active",
+        anchor: ledger().clock.now(),
+        interval: "month",
+        currentPeriodEnd: new Date(ledger().clock.now().getTime() + 30 * 86_400_000),
+      });
+      const asked = Array.from({ length: 40 }, () => [poor, rich, subscriber, newUser()]).flat();
+      const { credits, traffic } = watched(ledger(), sharded);
+      const together = await Promise.all(asked.map((userId) => credits.getInfo({ userId })));
+      const { reads } = traffic;
+      expect(new Set(reads.flat())).toEqual(new Set(asked));
+      expect(reads.every((users) => new Set(users).size === users.length)).toBe(true);
+      if (sharded) expect(reads.every((users) => users.length === 1)).toBe(true);
+      else expect(reads.length).toBeLessThanOrEqual(2 * laneCount);
+
+      const single = watched(ledger(), sharded, { groupCommit: false }).credits;
+      for (const userId of new Set(asked)) {
+        const alone = await single.getInfo({ userId });
+        for (const [index, info] of together.entries())
+          if (asked[index] === userId) expect(info).toEqual(alone);
+      }
+      expect(await single.getInfo({ userId: subscriber })).toMatchObject({
+        nextGrantInfo: { planName: "pro" },
+      });
+    });
+
+    it("lets a read go out beside a spend that is still being committed", async () => {
+      const userId = await funded(10);
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const database: Database = {
+        ...ledger().database,
+        query: async (text, parameters) => {
+          const rows = await ledger().database.query(text, parameters);
+          if (text.includes("credits.consume")) await held;
+          return rows;
+        },
+      };
+      const { config } = ledger().credits;
+      const credits = createCredits({ database, config, clock: ledger().clock.now, sharded });
+      const spend = credits.consume({ userId, amount: 1, service: "chat" });
+      await credits.getInfo({ userId });
+      release();
+      expect(await spend).toMatchObject({ newBalance: 9 });
+      expect(await credits.getInfo({ userId })).toMatchObject({ availableCredits: 9 });
     });
 
     describe("is not used", () => {

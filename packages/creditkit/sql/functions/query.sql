@@ -1,60 +1,124 @@
 -- Reads. Neither locks anything nor writes; an unknown user answers zeros and an empty page (rule 8).
 
--- The balance of one user at T (rules 6, 7): {available, expiring: {amount, expires_at} | null,
--- next_grant: {amount, at, plan} | null}, instants in milliseconds.
+-- The balances of some users at T (rules 6, 7), each user once, in the order asked: [{available, expiring:
+-- [amount, expires_at] | null, next_grant: {amount, at, plan} | null}], instants in milliseconds.
 -- p_plans: as credits.grant_monthly.
-create or replace function credits.get_info(p_user_id text, p_plans jsonb, p_now timestamptz)
-returns jsonb
+create or replace function credits.get_infos(p_user_ids text[], p_plans jsonb, p_now timestamptz)
+returns json
 language plpgsql
 -- As credits.consume.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
-  v_at timestamptz;
-  v_answer jsonb;
+  v_now constant timestamptz := credits.clock(p_now);
+  v_next_grants jsonb := '{}';
+  v_free_amount bigint;
+  v_answer json;
 begin
-  select wallet.last_at into v_at from credits.wallet where wallet.user_id = p_user_id;
-  v_at := greatest(v_at, credits.clock(p_now));
+  -- Most users have no subscription: whose free month is next needs no look at the plans of all.
+  if exists (select from credits.subscription where subscription.user_id = any (p_user_ids)) then
+    v_next_grants := credits.next_grants(p_user_ids, p_plans, v_now);
+  else
+    v_free_amount := p_plans -> 'free' ->> 'amount';
+  end if;
 
-  select jsonb_build_object(
-    'available', coalesce(sum(valid.remaining), 0),
-    'expiring', (
-      array_agg(
-        jsonb_build_object('amount', valid.remaining, 'expires_at', floor(extract(epoch from valid.expires_at) * 1000))
-        order by valid.priority asc, valid.expires_at asc nulls last, valid.granted_at asc, valid.sequence asc
-      ) filter (where valid.expires_at is not null)
-    )[1]
-  )
-  into v_answer
-  from credits.batch as valid
-  where valid.user_id = p_user_id
-    and valid.is_open
-    and (valid.expires_at is null or valid.expires_at > v_at);
-
-  return v_answer || jsonb_build_object('next_grant', (
-    select jsonb_build_object(
-      'amount', (p_plans -> upcoming.plan_id ->> 'amount')::bigint,
-      'at', floor(extract(epoch from upcoming.at) * 1000),
-      'plan', upcoming.plan_id
+  select
+    json_agg(
+      json_build_object(
+        'available', held.available,
+        'expiring', case
+          when held.expiring is not null then
+            json_build_array(held.expiring, floor(extract(epoch from held.expires_at) * 1000))
+        end,
+        'next_grant', case
+          -- As credits.plans_at: a wallet without a subscription is on the free plan, by calendar months.
+          when wallet.sequence > 0 and v_free_amount is not null then
+            json_build_object(
+              'amount', v_free_amount,
+              'at', floor(extract(epoch from credits.period_start(credits.month_start(held.at), 1)) * 1000),
+              'plan', 'free'
+            )
+          else (v_next_grants -> asked.user_id)::json
+        end
+      )
+      order by asked.position
     )
-    from (
-      select
-        subscribed.plan_id,
-        credits.period_start(
-          subscribed.anchor, greatest(0, credits.period_index(subscribed.anchor, v_at) + 1)
-        ) as at,
-        subscribed.grants_until,
-        subscribed.renews
-      from credits.plans_at(array[p_user_id], v_at) as subscribed
-      where subscribed.entitled
-        and jsonb_typeof(p_plans -> subscribed.plan_id) = 'object'
-    ) as upcoming
-    where upcoming.renews or upcoming.at < upcoming.grants_until
-    order by upcoming.at, (p_plans -> upcoming.plan_id ->> 'amount')::bigint desc
-    limit 1
-  ));
+  into v_answer
+  from unnest(p_user_ids) with ordinality as asked (user_id, position)
+  left join credits.wallet
+    on wallet.user_id = asked.user_id
+    /* shard: and wallet.user_id = any (p_user_ids) */
+  cross join lateral (
+    select
+      greatest(wallet.last_at, v_now) as at,
+      coalesce(sum(valid.remaining), 0)::bigint as available,
+      (array_agg(valid.remaining order by valid.priority, valid.expires_at, valid.granted_at, valid.sequence)
+        filter (where valid.expires_at is not null))[1] as expiring,
+      (array_agg(valid.expires_at order by valid.priority, valid.expires_at, valid.granted_at, valid.sequence)
+        filter (where valid.expires_at is not null))[1] as expires_at
+    from credits.batch as valid
+    where valid.user_id = asked.user_id
+      /* shard: and valid.user_id = any (p_user_ids) */
+      and valid.is_open
+      and (valid.expires_at is null or valid.expires_at > greatest(wallet.last_at, v_now))
+  ) as held;
+  return v_answer;
+end;
+$$;
+
+-- The balance of one user, as credits.get_infos, user first: what a sharded database can delegate (shard.sql).
+create or replace function credits.get_info(p_user_id text, p_plans jsonb, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+begin
+  return credits.get_infos(array[p_user_id], p_plans, p_now) -> 0;
+end;
+$$;
+
+-- The next grant of each of some users' plans: {<user id>: {amount, at, plan}}, nothing for a user who has none to come.
+create or replace function credits.next_grants(p_user_ids text[], p_plans jsonb, p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+  v_plans jsonb;
+begin
+  -- By itself: on a cluster, a statement that reads tables cannot call a function that does.
+  select jsonb_agg(to_jsonb(subscribed)) into v_plans from credits.plans_at(p_user_ids, p_now) as subscribed;
+  return coalesce(
+    (
+      select jsonb_object_agg(next.user_id, next.grant)
+      from (
+        select distinct on (upcoming.user_id)
+          upcoming.user_id,
+          jsonb_build_object(
+            'amount', upcoming.amount, 'at', floor(extract(epoch from upcoming.at) * 1000), 'plan', upcoming.plan_id
+          ) as grant
+        from (
+          select
+            subscribed.user_id, subscribed.plan_id, subscribed.grants_until, subscribed.renews,
+            (p_plans -> subscribed.plan_id ->> 'amount')::bigint as amount,
+            credits.period_start(
+              subscribed.anchor, greatest(0, credits.period_index(subscribed.anchor, subscribed.at) + 1)
+            ) as at
+          from jsonb_to_recordset(v_plans) as subscribed (
+            user_id text, plan_id text, at timestamptz, anchor timestamptz, entitled boolean,
+            grants_until timestamptz, renews boolean
+          )
+          where subscribed.entitled
+            and jsonb_typeof(p_plans -> subscribed.plan_id) = 'object'
+        ) as upcoming
+        where upcoming.renews or upcoming.at < upcoming.grants_until
+        order by upcoming.user_id, upcoming.at, upcoming.amount desc
+      ) as next
+    ),
+    '{}'
+  );
 end;
 $$;
 

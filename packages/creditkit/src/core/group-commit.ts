@@ -7,7 +7,10 @@ import type { Telemetry } from "./telemetry.ts";
 export const groupRequestsMax = 512;
 /** Characters of JSON of one statement at most; a single larger request goes alone. */
 export const groupCharactersMax = 1024 * 1024;
-/** Statements in flight at most. Each user has one lane, so that lanes never wait for each other's wallets. */
+/**
+ * Statements that write in flight at most, and as many that read. Each user has one lane, so that lanes never wait for
+ * each other's wallets.
+ */
 export const laneCount = 2;
 /** The same on a sharded database, where a statement is of one user and the nodes work side by side. */
 export const shardedLaneCount = 16;
@@ -28,10 +31,12 @@ interface Member extends Asked {
 /**
  * Group commit: while a lane's statement is in flight, later calls queue; when it returns, the queue goes out as one
  * statement and one commit. There is no timer: a lone call goes out at once, alone. The calls of one user keep
- * their order. On a sharded database a statement carries the calls of one user only.
+ * their order. On a sharded database a statement carries the calls of one user only. Balances are read in the same way, in
+ * lanes of their own: a read waits for no commit and delays none.
  */
 export class GroupCommit {
-  private readonly lanes: readonly Lane[];
+  private readonly writeLanes: readonly Lane[];
+  private readonly readLanes: readonly Lane[];
 
   constructor(
     send: Send,
@@ -43,11 +48,14 @@ export class GroupCommit {
   ) {
     const { sharded = false, logger } = options;
     const length = sharded ? shardedLaneCount : laneCount;
-    this.lanes = Array.from({ length }, () => new Lane(send, sharded, logger));
+    const lanes = () => Array.from({ length }, () => new Lane(send, sharded, logger));
+    this.writeLanes = lanes();
+    this.readLanes = lanes();
   }
 
   submit(operation: Operation, request: LedgerRequest): Promise<object> {
-    const lane = this.lanes[hash(request.user_id) % this.lanes.length] as Lane;
+    const lanes = operation === "get_info" ? this.readLanes : this.writeLanes;
+    const lane = lanes[hash(request.user_id) % lanes.length] as Lane;
     return new Promise((resolve, reject) => {
       const characters = JSON.stringify(request).length;
       const caller = this.options.telemetry?.caller();

@@ -2,8 +2,8 @@ import type { Metadata } from "./argument.ts";
 import type { Engine } from "./engine.ts";
 import { CreditsError } from "./errors.ts";
 
-/** A set-based function of the schema: it takes any number of requests and answers each. */
-export type Operation = "consume" | "grant";
+/** What the schema does for any number of requests in one statement, answering each. */
+export type Operation = "consume" | "grant" | "get_info";
 
 /** A request as the functions of the schema read it. */
 export interface LedgerRequest {
@@ -89,6 +89,19 @@ export function send(
   asked: readonly Asked[],
   isRetried = false,
 ): Promise<object[]> {
+  const statement = () =>
+    operation === "get_info" ? sendReads(engine, asked) : sendWrites(engine, operation, asked, isRetried);
+  if (engine.telemetry === undefined) return statement();
+  const callers = asked.map(({ caller }) => caller);
+  return engine.telemetry.statement(operation, callers, statement);
+}
+
+function sendWrites(
+  engine: Engine,
+  operation: Exclude<Operation, "get_info">,
+  asked: readonly Asked[],
+  isRetried: boolean,
+): Promise<object[]> {
   const values = (attempt: number) => [
     JSON.stringify(
       asked.map(({ request }) => (attempt > 0 || isRetried ? { ...request, retried: true } : request)),
@@ -97,19 +110,36 @@ export function send(
   ];
   // A purchase id is a row of another shard: a transaction of both is the coordinator's.
   const isDelegable = engine.sharded && asked.every(({ request }) => request.purchase_id === undefined);
-  const statement = () =>
-    isDelegable
-      ? engine.call<object[]>(
-          `select answer::text from credits.${operation}_for($1::text, $2::text::jsonb, $3::timestamptz) as answer`,
-          (attempt) => [asked[0]?.request.user_id, ...values(attempt)],
-        )
-      : engine.call<object[]>(
-          `select credits.${operation}($1::text::jsonb, $2::text::timestamptz)::text as answer`,
-          values,
-        );
-  if (engine.telemetry === undefined) return statement();
-  const callers = asked.map(({ caller }) => caller);
-  return engine.telemetry.statement(operation, callers, statement);
+  return isDelegable
+    ? engine.call<object[]>(
+        `select answer::text from credits.${operation}_for($1::text, $2::text::jsonb, $3::timestamptz) as answer`,
+        (attempt) => [asked[0]?.request.user_id, ...values(attempt)],
+      )
+    : engine.call<object[]>(
+        `select credits.${operation}($1::text::jsonb, $2::text::timestamptz)::text as answer`,
+        values,
+      );
+}
+
+/** Balances: a user whom several ask for is read once. */
+async function sendReads(engine: Engine, asked: readonly Asked[]): Promise<object[]> {
+  const userIds = [...new Set(asked.map(({ request }) => request.user_id))];
+  const plans = asked[0]?.request.plans;
+  const answers = engine.sharded
+    ? [
+        await engine.call<object>(
+          `select answer::text from credits.get_info($1::text, $2::text::jsonb, $3::timestamptz) as answer`,
+          () => [userIds[0], plans, engine.now()],
+        ),
+      ]
+    : await engine.call<object[]>(
+        `select credits.get_infos(
+           array(select jsonb_array_elements_text($1::text::jsonb)), $2::text::jsonb, $3::text::timestamptz
+         )::text as answer`,
+        () => [JSON.stringify(userIds), plans, engine.now()],
+      );
+  const infos = new Map(userIds.map((userId, index) => [userId, answers[index]]));
+  return asked.flatMap(({ request }) => infos.get(request.user_id) ?? []);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { parseId, parseParameters } from "./argument.ts";
 import type { Engine } from "./engine.ts";
 import { planTable } from "./monthly-grant.ts";
-import { isRefusal, type Refusal, refusalError } from "./request.ts";
+import { isRefusal, type Refusal, refusalError, submit } from "./request.ts";
 
 export interface UserParams {
   userId: string;
@@ -23,15 +23,12 @@ export interface CreditsInfo {
 export async function getInfo(engine: Engine, params: UserParams): Promise<CreditsInfo> {
   const userId = parseId("userId", parseParameters(params).userId);
   if (!engine.config.enabled) return { availableCredits: 0, nextExpiringBatch: null, nextGrantInfo: null };
-  const info = await engine.call<InfoAnswer>(
-    "select answer::text from credits.get_info($1::text, $2::text::jsonb, $3::timestamptz) as answer",
-    () => [userId, planTable(engine), engine.now()],
-  );
+  const info = await submit<InfoAnswer>(engine, "get_info", { user_id: userId, plans: planTable(engine) });
   return {
     availableCredits: engine.credits(info.available),
     nextExpiringBatch: info.expiring && {
-      amount: engine.credits(info.expiring.amount),
-      expiresAt: new Date(info.expiring.expires_at),
+      amount: engine.credits(info.expiring[0]),
+      expiresAt: new Date(info.expiring[1]),
     },
     nextGrantInfo: info.next_grant && {
       amount: engine.credits(info.next_grant.amount),
@@ -43,7 +40,8 @@ export async function getInfo(engine: Engine, params: UserParams): Promise<Credi
 
 interface InfoAnswer {
   available: number;
-  expiring: { amount: number; expires_at: number } | null;
+  /** Amount and instant. */
+  expiring: [number, number] | null;
   next_grant: { amount: number; at: number; plan: string } | null;
 }
 
