@@ -19,7 +19,7 @@ Usage: creditkit <command> [options]
   audit               check every invariant of the books
   jobs grant          grant every monthly period that is due
   jobs expire         book what has expired
-  user <id>           balance, batches and last transactions of one user
+  user <id>           balance, batches, open holds and last transactions of one user
 
 Options:
   --database-url URL  PostgreSQL to use; default: $DATABASE_URL
@@ -137,8 +137,8 @@ const commands: Record<string, (credits: Credits) => Promise<Report>> = {
   },
   "jobs expire": async (credits) => {
     const result = await credits.processExpired();
-    const { failed = 0, results = [] } = result;
-    const counts = `${result.processedBatches} batches of ${result.processedUsers} users: ${result.totalExpiredAmount} credits expired`;
+    const { failed = 0, timedOutHolds = 0, results = [] } = result;
+    const counts = `${result.processedBatches} batches of ${result.processedUsers} users: ${result.totalExpiredAmount} credits expired, ${timedOutHolds} holds timed out`;
     const failures = results.map((row) => `user ${row.userId}: ${row.error}`);
     return {
       json: result,
@@ -154,22 +154,28 @@ async function reportUser(credits: Credits, userId: string): Promise<Report> {
     return { json: null, text: `User ${userId} never had a grant.`, exitCode: ExitCode.FOUND };
   }
   const info = await credits.getInfo({ userId });
+  const holds = await credits.getHolds({ userId });
   const { items } = await credits.getTransactions({ userId, pageSize: 20 });
   const batches = wallet.batches.map(
-    ({ remaining, amount, expiresAt, expired }) =>
-      `  ${remaining} of ${amount}, ${expiresAt === null ? "never expires" : `${expired ? "expired" : "expires"} ${expiresAt.toISOString()}`}`,
+    ({ remaining, held, amount, expiresAt, expired }) =>
+      `  ${remaining} of ${amount}${held > 0 ? ` and ${held} held` : ""}, ${expiresAt === null ? "never expires" : `${expired ? "expired" : "expires"} ${expiresAt.toISOString()}`}`,
+  );
+  const openHolds = holds.map(
+    ({ amount, service, expiresAt, holdId }) =>
+      `  ${amount} for ${service} until ${expiresAt.toISOString()}  ${holdId}`,
   );
   const history = items.map(
     ({ createdAt, type, amount, description }) =>
       `  ${createdAt.toISOString()}  ${amount > 0 ? "+" : ""}${amount}  ${type}${description === null ? "" : `  ${description}`}`,
   );
   return {
-    json: { ...wallet, ...info, transactions: items },
+    json: { ...wallet, ...info, holds, transactions: items },
     text: [
       `User ${userId} (${wallet.status})`,
-      `Available: ${info.availableCredits}`,
+      `Available: ${info.availableCredits}, held: ${info.heldCredits}, owed: ${info.debt}`,
       "Batches:",
       ...batches,
+      ...(openHolds.length > 0 ? ["Open holds:", ...openHolds] : []),
       `Last of ${wallet.transactionCount} transactions:`,
       ...history,
     ].join("\n"),

@@ -18,6 +18,7 @@ export type {
   CreditsExpired,
   CreditsGranted,
   CreditsLow,
+  CreditsReversed,
   EventHandler,
 } from "./core/event.ts";
 export type { ExpireResult } from "./core/expire.ts";
@@ -27,9 +28,13 @@ export type {
   GrantResult,
   GrantSubscriptionParams,
 } from "./core/grant.ts";
+export type { HoldParams, HoldResult, OpenHold, Overage } from "./core/hold.ts";
 export type { LogFields, Logger } from "./core/logger.ts";
+export type { Meter, MeterParams, MeterResult } from "./core/meter.ts";
 export { type MigrateResult, migrationScript } from "./core/migrate.ts";
 export type { DailyGrantResult, DailyGrantRow } from "./core/monthly-grant.ts";
+export type { ReverseParams, ReverseResult } from "./core/reverse.ts";
+export type { ReleaseParams, ReleaseResult, SettleParams, SettleResult } from "./core/settle.ts";
 export { type SubscriptionParams, SubscriptionStatus } from "./core/subscription.ts";
 export type { Telemetry } from "./core/telemetry.ts";
 export {

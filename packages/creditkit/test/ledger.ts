@@ -115,7 +115,7 @@ export function newUser(): string {
 
 /** Everything the books say, as text: equal before and after what must change nothing. */
 export async function snapshot(ledger: Ledger): Promise<string> {
-  const tables = ["wallet", "batch", "transaction", "purchase", "subscription", "installation", "migration"];
+  const tables = ["wallet", "batch", "transaction", "hold", "purchase", "subscription", "installation", "migration"];
   const parts = await Promise.all(
     tables.map((table) =>
       ledger.sql<{ rows: string }>(
@@ -141,7 +141,7 @@ export async function refusal(
 
 /** Whole-table jobs then see the users of one test only. */
 export async function emptyBooks(ledger: Ledger): Promise<void> {
-  const tables = ["wallet", "batch", "transaction", "purchase", "subscription"].map(
+  const tables = ["wallet", "batch", "hold", "transaction", "purchase", "subscription"].map(
     (name) => `credits.${name}`,
   );
   const distributed = ledger.engine === "PostgreSQL" && isCitus();
@@ -194,7 +194,7 @@ export function losingAnswers(database: Database, times: number): Database {
     inTransaction: false,
     query: async (text, parameters) => {
       const rows = await database.query(text, parameters);
-      if (/credits\.(consume|grant|grant_monthly|expire)(_for)?\(/.test(text) && left > 0) {
+      if (/credits\.(consume|grant|grant_monthly|expire|hold|settle|reverse)(_for)?\(/.test(text) && left > 0) {
         left -= 1;
         throw connectionReset();
       }

@@ -31,7 +31,7 @@ begin
   -- The referenced table first; co-located: the same user, the same node.
   for v_name in
     select wanted.name
-    from unnest(array['wallet', 'batch', 'transaction', 'subscription']) with ordinality as wanted (name, position)
+    from unnest(array['wallet', 'batch', 'transaction', 'hold', 'subscription']) with ordinality as wanted (name, position)
     where not exists (
       select from pg_dist_partition where logicalrelid = format('credits.%I', wanted.name)::regclass
     )
@@ -92,7 +92,7 @@ begin
     where pronamespace = 'credits'::regnamespace
       and proname = any (array[
         'consume_for', 'grant_for', 'grant_monthly_for', 'expire_for', 'upsert_subscription_for', 'get_info',
-        'get_transactions', 'get_wallet', 'set_wallet_status'
+        'get_transactions', 'get_wallet', 'set_wallet_status', 'hold', 'settle', 'reverse', 'get_holds'
       ])
   loop
     perform create_distributed_function(v_function, 'p_user_id', colocate_with => 'credits.wallet');

@@ -68,7 +68,9 @@ begin
     format('transaction %s of type %s has the key %s', transaction.id, type, coalesce(quote_literal(key), 'null'))
   from credits.transaction
   where case
-    when type = 'expiration' then key is not null
+    when type in ('expiration', 'debt', 'debt_repayment') then key is not null
+    when type = 'reversal' then not starts_with(key, 'reversal:' || reverses || ':')
+    when type = 'consumption' and starts_with(key, 'hold:') then false
     when type = 'consumption' or credits.grant_key(type, period, source_plan, purchase_id, null) is null then
       not starts_with(key, 'key:')
     else key is distinct from credits.grant_key(type, period, source_plan, purchase_id, null)
@@ -112,33 +114,75 @@ begin
   from purchase
   where not exists (select from granted where granted.purchase_id = purchase.purchase_id);
 
-  -- Rule 25: each batch, against itself and against history.
+  -- Rule 25: each batch, against itself, its holds and history.
   return query
   with allocation as materialized (
     select
       transaction.user_id, transaction.sequence, transaction.type, transaction.id as transaction_id,
       transaction.created_at, part.batch_id, part.amount, part.remainder,
-      sum(case when transaction.credit_account = 'WALLET:' || transaction.user_id then part.amount else -part.amount end)
-        over (partition by transaction.user_id, part.batch_id order by transaction.sequence) as running
+      starts_with(transaction.key, 'hold:') as is_settlement,
+      case when transaction.credit_account = 'WALLET:' || transaction.user_id then part.amount else -part.amount end as change
     from credits.transaction
     cross join lateral unnest(batch_ids, batch_amounts, batch_remainders) as part (batch_id, amount, remainder)
+  ),
+  aside as materialized (
+    select
+      hold.user_id, hold.id as hold_id, hold.status, hold.expires_at, hold.open_after, hold.open_until, part.batch_id,
+      part.amount
+    from credits.hold
+    cross join lateral unnest(batch_ids, batch_amounts) as part (batch_id, amount)
   ),
   history as (
     select
       allocation.user_id, batch_id,
-      coalesce(sum(amount) filter (where type not in ('consumption', 'expiration')), 0) as granted,
-      coalesce(sum(amount) filter (where type = 'consumption'), 0) as consumed,
+      coalesce(sum(amount) filter (where type not in ('consumption', 'debt_repayment', 'reversal', 'expiration')), 0)
+        as granted,
+      -- Repaying a debt pays for what was consumed before.
+      coalesce(sum(amount) filter (where type in ('consumption', 'debt_repayment')), 0)
+        - coalesce(sum(amount) filter (where type = 'reversal'), 0) as consumed,
       coalesce(sum(amount) filter (where type = 'expiration'), 0) as expired,
       min(sequence) as sequence,
       min(created_at) as granted_at
     from allocation
     group by allocation.user_id, batch_id
+  ),
+  -- What is free in each batch along the wallet's history: transactions at even places, holds that begin and end between them
+  -- at odd ones.
+  movement as (
+    select allocation.user_id, batch_id, 2 * sequence as place, change from allocation
+    union all
+    select aside.user_id, batch_id, 2 * open_after + 1, -amount from aside
+    union all
+    select aside.user_id, batch_id, 2 * open_until + 1, amount from aside where open_until is not null
+  ),
+  level as materialized (
+    select
+      step.user_id, step.batch_id, step.place,
+      sum(step.change) over (partition by step.user_id, step.batch_id order by step.place) as free
+    from (
+      select movement.user_id, movement.batch_id, movement.place, sum(movement.change) as change
+      from movement
+      group by movement.user_id, movement.batch_id, movement.place
+    ) as step
+  ),
+  -- The stretches of history during which a batch had something free.
+  stretch as materialized (
+    select turn.user_id, turn.batch_id, turn.place as first, lead(turn.place) over (
+        partition by turn.user_id, turn.batch_id order by turn.place
+      ) as next, turn.free
+    from (
+      select level.*, lag(level.free) over (partition by level.user_id, level.batch_id order by level.place) as before
+      from level
+    ) as turn
+    where turn.before is null
+      or (turn.before > 0) <> (turn.free > 0)
   )
   select '25', 'batch', batch.user_id,
-    format('batch %s: amount %s, remaining %s, consumed %s, expired %s', batch.id, amount, remaining, consumed, expired)
+    format('batch %s: amount %s, remaining %s, held %s, consumed %s, expired %s',
+      batch.id, amount, remaining, held, consumed, expired)
   from credits.batch
-  where amount <> remaining + consumed + expired
-    or least(remaining, consumed, expired) < 0
+  where amount <> remaining + held + consumed + expired
+    or least(remaining, held, consumed, expired) < 0
   union all
   select '25', 'batch_history', coalesce(batch.user_id, history.user_id),
     format('batch %s: amount %s, consumed %s, expired %s; history granted %s, consumed %s, expired %s',
@@ -149,22 +193,54 @@ begin
   where (batch.amount, batch.consumed, batch.expired, batch.sequence, batch.granted_at)
     is distinct from (history.granted, history.consumed, history.expired, history.sequence, history.granted_at)
   union all
-  select '25', 'remainder', allocation.user_id,
-    format('transaction %s left %s in batch %s and says %s', transaction_id, running, batch_id, remainder)
-  from allocation
-  where running <> remainder
+  select '25', 'batch_held', coalesce(batch.user_id, open.user_id),
+    format('batch %s says %s held, its holds %s', coalesce(batch.id, open.batch_id), batch.held, open.amount)
+  from credits.batch
+  full join (
+    select aside.user_id, aside.batch_id, sum(aside.amount) as amount
+    from aside
+    where aside.status = 'open'
+    group by aside.user_id, aside.batch_id
+  ) as open on open.user_id = batch.user_id and open.batch_id = batch.id
+  where coalesce(batch.held, -1) <> coalesce(open.amount, 0)
   union all
-  -- Rule 3: nothing is spent before a batch begins or once it has expired, nothing expires early.
+  select '25', 'remainder', allocation.user_id,
+    format('transaction %s left %s in batch %s and says %s', transaction_id, level.free, allocation.batch_id, remainder)
+  from allocation
+  join level
+    on level.user_id = allocation.user_id
+    and level.batch_id = allocation.batch_id
+    and level.place = 2 * allocation.sequence
+  where level.free <> remainder
+  union all
+  select '25', 'free', level.user_id, format('batch %s had %s free', level.batch_id, min(level.free))
+  from level
+  where level.free < 0
+  group by level.user_id, level.batch_id
+  union all
+  -- Rule 3: nothing is spent before a batch begins or once it has expired, nothing expires early. Rule 22: what was
+  -- held before a batch expired may be charged after it.
   select '3', 'validity', allocation.user_id, format('transaction %s touches batch %s outside its validity', transaction_id, batch_id)
   from allocation
   join credits.batch on batch.user_id = allocation.user_id and batch.id = allocation.batch_id
   where (
-      allocation.type = 'consumption'
+      allocation.type in ('consumption', 'debt_repayment')
       and (allocation.created_at < batch.granted_at or allocation.created_at >= batch.expires_at)
+      and not exists (
+        select
+        from aside
+        where allocation.is_settlement
+          and aside.user_id = allocation.user_id
+          and aside.batch_id = allocation.batch_id
+          and aside.open_until = allocation.sequence - 1
+          and aside.amount >= allocation.amount
+          and aside.expires_at > allocation.created_at
+      )
     )
     or (allocation.type = 'expiration' and allocation.created_at < coalesce(batch.expires_at, 'infinity'))
   union all
-  -- Rule 4: when a spend drains a batch, no earlier one in drain order has anything left.
+  -- Rule 4: when a spend drains a batch, no earlier one in drain order has anything free. A settlement charges what was
+  -- fixed when its hold was made.
   select distinct '4', 'drain_order', spend.user_id,
     format('transaction %s drained batch %s before batch %s', spend.transaction_id, drained.id, skipped.id)
   from allocation as spend
@@ -175,13 +251,80 @@ begin
     and (skipped.priority, coalesce(skipped.expires_at, 'infinity'), skipped.granted_at, skipped.sequence)
       < (drained.priority, coalesce(drained.expires_at, 'infinity'), drained.granted_at, drained.sequence)
     and coalesce(skipped.expires_at, 'infinity') > spend.created_at
-  left join (
-    select allocation.user_id, allocation.batch_id, max(allocation.sequence) as sequence
-    from allocation
-    group by allocation.user_id, allocation.batch_id
-  ) as newest on newest.user_id = skipped.user_id and newest.batch_id = skipped.id
-  where spend.type = 'consumption'
-    and (skipped.remaining > 0 or newest.sequence > spend.sequence);
+  join stretch
+    on stretch.user_id = skipped.user_id
+    and stretch.batch_id = skipped.id
+    and stretch.free > 0
+    and stretch.first <= 2 * spend.sequence
+    and coalesce(stretch.next, 9223372036854775807) > 2 * spend.sequence
+  where spend.type in ('consumption', 'debt_repayment')
+    and spend.is_settlement is not true;
+
+  -- Rule 22: each hold, and what ended it.
+  return query
+  select '22', 'hold', hold.user_id, format('hold %s sets %s aside, its allocations %s', hold.id, amount, credits.total(batch_amounts))
+  from credits.hold
+  where amount <> credits.total(batch_amounts)
+    or cardinality(batch_ids) <> cardinality(batch_amounts);
+
+  return query
+  select '22', 'settlement', coalesce(hold.user_id, transaction.user_id),
+    format('hold %s is %s for %s, transaction %s of %s', hold.id, hold.status, hold.settled_amount, transaction.id,
+      transaction.amount)
+  from credits.hold
+  full join (
+    select transaction.*
+    from credits.transaction
+    where starts_with(transaction.key, 'hold:')
+  ) as transaction on transaction.user_id = hold.user_id and transaction.key = 'hold:' || hold.id
+  where case
+    when hold.id is null then true
+    when transaction.id is not null then
+      hold.status <> 'settled'
+      or hold.end_id <> transaction.id
+      or hold.settled_amount <> coalesce(transaction.amount_asked, transaction.amount)
+      or transaction.credit_account <> 'SERVICE:' || hold.service
+      or transaction.created_at < hold.created_at
+    -- Late, and nothing was left to charge.
+    else hold.status = 'settled' and (hold.available_at_end > 0 or hold.overage <> 'take_available')
+  end;
+
+  -- Rule 23: a spend is given back once at most, to the account and into the batches it came from.
+  return query
+  select '23', 'reversal', spend.user_id, format('transaction %s of %s was reversed by %s', spend.id, spend.amount, given.amount)
+  from (
+    select transaction.user_id, transaction.reverses, sum(transaction.amount) as amount,
+      min(transaction.debit_account) as first_account, max(transaction.debit_account) as last_account
+    from credits.transaction
+    where transaction.reverses is not null
+    group by transaction.user_id, transaction.reverses
+  ) as given
+  left join credits.transaction as spend on spend.user_id = given.user_id and spend.id = given.reverses
+  where spend.id is null
+    or spend.type <> 'consumption'
+    or given.amount > spend.amount
+    or given.first_account <> spend.credit_account
+    or given.last_account <> spend.credit_account;
+
+  return query
+  select '23', 'reversal_parts', part.user_id,
+    format('the reversals of transaction %s gave %s more to batch %s than it took', part.spend_id, -part.amount, part.batch_id)
+  from (
+    select
+      transaction.user_id, coalesce(transaction.reverses, transaction.id) as spend_id, allocated.batch_id,
+      sum(case when transaction.type = 'reversal' then -allocated.amount else allocated.amount end) as amount
+    from credits.transaction
+    cross join lateral unnest(batch_ids, batch_amounts) as allocated (batch_id, amount)
+    where transaction.type in ('consumption', 'reversal')
+    group by transaction.user_id, 2, allocated.batch_id
+  ) as part
+  where part.amount < 0;
+
+  return query
+  select '23', 'reversal_type', transaction.user_id,
+    format('transaction %s of type %s reverses %s', transaction.id, type, coalesce(reverses::text, 'nothing'))
+  from credits.transaction
+  where (type = 'reversal') <> (reverses is not null);
 
   -- Rules 6 and 25: each wallet, against its batches and against history.
   return query
@@ -189,7 +332,7 @@ begin
     format('wallet says %s, its batches hold %s, history adds up to %s', wallet.balance, held.amount, history.amount)
   from credits.wallet
   cross join lateral (
-    select coalesce(sum(batch.remaining), 0) as amount from credits.batch where batch.user_id = wallet.user_id
+    select coalesce(sum(batch.remaining + batch.held), 0) as amount from credits.batch where batch.user_id = wallet.user_id
   ) as held
   cross join lateral (
     select
@@ -206,27 +349,71 @@ begin
   where wallet.balance <> held.amount
     or wallet.balance <> history.amount;
 
-  -- Rule 6: what each operation answered as the balance, recomputed: all that moved so far, less what had
-  -- expired by then and was booked only later or not yet.
   return query
-  with line as materialized (
+  select '25', 'held', wallet.user_id, format('wallet says %s held, its holds %s', wallet.held, open.amount)
+  from credits.wallet
+  cross join lateral (
+    select coalesce(sum(hold.amount), 0) as amount
+    from credits.hold
+    where hold.user_id = wallet.user_id and hold.status = 'open'
+  ) as open
+  where wallet.held <> open.amount;
+
+  return query
+  select '24', 'debt', wallet.user_id, format('wallet owes %s, history says %s', wallet.debt, owed.amount)
+  from credits.wallet
+  cross join lateral (
     select
-      transaction.user_id, transaction.id, transaction.sequence, transaction.created_at, transaction.available_after,
-      sum(
-        case when transaction.credit_account = 'WALLET:' || transaction.user_id then transaction.amount
-        else -transaction.amount end
-      ) over (partition by transaction.user_id order by transaction.sequence) as booked
+      coalesce(sum(case transaction.type when 'debt' then transaction.amount else -transaction.amount end), 0) as amount
     from credits.transaction
+    where transaction.user_id = wallet.user_id and transaction.type in ('debt', 'debt_repayment')
+  ) as owed
+  where wallet.debt <> owed.amount;
+
+  -- Rule 6: what each operation answered as the balance, recomputed: all that moved so far, less what had expired by
+  -- then and left the wallet only later or not yet, less what was held in valid batches, less what was owed.
+  return query
+  with entry as (
+    -- Transactions at even places, holds that begin and end between them at odd ones.
+    select
+      transaction.user_id, 2 * transaction.sequence as place, transaction.id, transaction.sequence, transaction.created_at,
+      transaction.available_after,
+      case when transaction.credit_account = 'WALLET:' || transaction.user_id then transaction.amount
+      else -transaction.amount end as change,
+      case transaction.type when 'debt' then transaction.amount when 'debt_repayment' then -transaction.amount else 0 end
+        as owed,
+      0 as held
+    from credits.transaction
+    union all
+    select hold.user_id, 2 * hold.open_after + 1, null, null, null, null, 0, 0, hold.amount from credits.hold
+    union all
+    select hold.user_id, 2 * hold.open_until + 1, null, null, null, null, 0, 0, -hold.amount
+    from credits.hold
+    where hold.open_until is not null
+  ),
+  line as materialized (
+    select
+      entry.user_id, entry.id, entry.sequence, entry.created_at, entry.available_after,
+      sum(entry.change) over so_far as booked,
+      sum(entry.owed) over so_far as owed,
+      sum(entry.held) over so_far as held
+    from entry
+    window so_far as (partition by entry.user_id order by entry.place)
   ),
   gone as materialized (
-    select batch.user_id, batch.expires_at, batch.remaining as amount, 9223372036854775807 as booked_at
+    select
+      batch.user_id, batch.expires_at, batch.remaining + batch.held as amount, 9223372036854775807 as booked_at
     from credits.batch
     where batch.is_open and batch.expires_at is not null
     union all
-    select transaction.user_id, batch.expires_at, transaction.amount, transaction.sequence
+    select
+      transaction.user_id, batch.expires_at,
+      case when transaction.credit_account = 'WALLET:' || transaction.user_id then -part.amount else part.amount end,
+      transaction.sequence
     from credits.transaction
-    join credits.batch on batch.user_id = transaction.user_id and batch.id = transaction.batch_ids[1]
-    where transaction.type = 'expiration'
+    cross join lateral unnest(batch_ids, batch_amounts) as part (batch_id, amount)
+    join credits.batch on batch.user_id = transaction.user_id and batch.id = part.batch_id
+    where transaction.created_at >= batch.expires_at
   ),
   unbooked as (
     select line.user_id, line.sequence, sum(gone.amount) as amount
@@ -236,13 +423,40 @@ begin
       and gone.expires_at <= line.created_at
       and gone.booked_at > line.sequence
     group by line.user_id, line.sequence
+  ),
+  -- What was held in batches that had expired by then is among what is gone.
+  gone_and_held as (
+    select line.user_id, line.sequence, sum(aside.amount) as amount
+    from line
+    join (
+      select hold.user_id, hold.open_after, hold.open_until, batch.expires_at, part.amount
+      from credits.hold
+      cross join lateral unnest(batch_ids, batch_amounts) as part (batch_id, amount)
+      join credits.batch on batch.user_id = hold.user_id and batch.id = part.batch_id
+      where batch.expires_at < hold.expires_at
+    ) as aside
+      on aside.user_id = line.user_id
+      and aside.open_after < line.sequence
+      and coalesce(aside.open_until, 9223372036854775807) >= line.sequence
+      and aside.expires_at <= line.created_at
+    group by line.user_id, line.sequence
+  ),
+  recomputed as (
+    select
+      line.user_id, line.id, line.available_after,
+      greatest(
+        0,
+        line.booked - coalesce(unbooked.amount, 0) - (line.held - coalesce(gone_and_held.amount, 0)) - line.owed
+      ) as available
+    from line
+    left join unbooked on unbooked.user_id = line.user_id and unbooked.sequence = line.sequence
+    left join gone_and_held on gone_and_held.user_id = line.user_id and gone_and_held.sequence = line.sequence
+    where line.id is not null
   )
-  select '6', 'available', line.user_id,
-    format('transaction %s answered %s, the books say %s', line.id, line.available_after,
-      line.booked - coalesce(unbooked.amount, 0))
-  from line
-  left join unbooked on unbooked.user_id = line.user_id and unbooked.sequence = line.sequence
-  where line.available_after <> line.booked - coalesce(unbooked.amount, 0);
+  select '6', 'available', recomputed.user_id,
+    format('transaction %s answered %s, the books say %s', recomputed.id, recomputed.available_after, recomputed.available)
+  from recomputed
+  where recomputed.available_after <> recomputed.available;
 
   return query
   select '6', 'available_after', wallet.user_id,
@@ -260,7 +474,8 @@ begin
       ('credits.transaction'::regclass, 'transaction_append_only'),
       ('credits.transaction'::regclass, 'transaction_keep'),
       ('credits.wallet'::regclass, 'wallet_keep'),
-      ('credits.batch'::regclass, 'batch_keep')
+      ('credits.batch'::regclass, 'batch_keep'),
+      ('credits.hold'::regclass, 'hold_keep')
   ) as guard (relation, name)
   where not exists (
     select

@@ -32,6 +32,10 @@ declare
   w_status text[];
   w_at timestamptz[];
   w_sequence bigint[];
+  -- what each had held or owed when it was locked
+  w_held bigint[];
+  w_debt bigint[];
+  -- what is valid and free, less what is owed: below 0 where more is owed than there is
   w_available bigint[];
   -- what was available right after the wallet's newest transaction
   w_after bigint[];
@@ -59,12 +63,14 @@ declare
 begin
   select
     array_agg(locked.user_id), array_agg(locked.status), array_agg(locked.last_at), array_agg(locked.sequence),
-    array_agg(locked.available_after), jsonb_object_agg(locked.user_id, locked.wallet)
-  into w_user_id, w_status, w_at, w_sequence, w_after, v_wallet_of
+    array_agg(locked.available_after), array_agg(locked.held), array_agg(locked.debt),
+    jsonb_object_agg(locked.user_id, locked.wallet)
+  into w_user_id, w_status, w_at, w_sequence, w_after, w_held, w_debt, v_wallet_of
   from (
     select mine.*, row_number() over () as wallet
     from (
-      select wallet.user_id, wallet.status, wallet.last_at, wallet.sequence, wallet.available_after
+      select
+        wallet.user_id, wallet.status, wallet.last_at, wallet.sequence, wallet.available_after, wallet.held, wallet.debt
       from credits.wallet
       where wallet.user_id = any (
         array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text))
@@ -78,11 +84,14 @@ begin
   v_now := credits.clock(p_now);
   for v_wallet in 1 .. coalesce(cardinality(w_user_id), 0) loop
     w_at[v_wallet] := greatest(w_at[v_wallet], v_now);
-    w_available[v_wallet] := 0;
+    w_available[v_wallet] := -w_debt[v_wallet];
     w_spent[v_wallet] := 0;
     w_first[v_wallet] := 1;
     w_last[v_wallet] := 0;
   end loop;
+  if 0 < any (w_held) then
+    perform credits.end_timed_out_holds(w_user_id, v_now, null);
+  end if;
 
   select
     array_agg(open.wallet), array_agg(open.user_id), array_agg(open.id), array_agg(open.remaining),
@@ -93,6 +102,7 @@ begin
     from unnest(w_user_id, w_at) with ordinality as owner (user_id, at, wallet)
     join credits.batch on batch.user_id = owner.user_id
     where batch.is_open
+      and batch.remaining > 0
       /* shard: and batch.user_id = any (v_user_ids) */
       and batch.granted_at <= owner.at
       and (batch.expires_at is null or batch.expires_at > owner.at)
@@ -173,7 +183,7 @@ begin
       -- A service that is free by now: the key had not paid for anything, and still does not (rule 11).
       when v_request.amount = 0 then
         json_build_object(
-          'id', '', 'amount', 0, 'available', coalesce(w_available[v_wallet], 0), 'batch_ids', '[]'::json,
+          'id', '', 'amount', 0, 'available', greatest(0, w_available[v_wallet]), 'batch_ids', '[]'::json,
           'batch_amounts', '[]'::json, 'batch_remainders', '[]'::json, 'replayed', false
         )
       when v_wallet is null then
@@ -182,7 +192,8 @@ begin
         json_build_object('code', 'WALLET_FROZEN')
       when w_available[v_wallet] < v_request.amount then
         json_build_object(
-          'code', 'INSUFFICIENT_CREDITS', 'required', v_request.amount, 'available', w_available[v_wallet]
+          'code', 'INSUFFICIENT_CREDITS', 'required', v_request.amount,
+          'available', greatest(0, w_available[v_wallet])
         )
     end;
     continue when v_results[v_request.position] is not null;

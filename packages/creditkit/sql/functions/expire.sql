@@ -1,5 +1,5 @@
 -- A page of the batches that expired until an instant and still hold something, in order of expiry, after a given one.
--- Returns [{user_id, batch_id, expires_at}].
+-- Returns [{user_id, id, expires_at}].
 create or replace function credits.expired_batches(
   p_after_expiry timestamptz, p_after_user_id text, p_after_id uuid, p_limit integer, p_until timestamptz
 )
@@ -11,7 +11,7 @@ declare
   v_page jsonb;
 begin
   select jsonb_agg(
-    jsonb_build_object('user_id', page.user_id, 'batch_id', page.id, 'expires_at', page.expires_at)
+    jsonb_build_object('user_id', page.user_id, 'id', page.id, 'expires_at', page.expires_at)
     order by page.expires_at, page.user_id, page.id
   )
   into v_page
@@ -19,6 +19,7 @@ begin
     select batch.user_id, batch.id, batch.expires_at
     from credits.batch
     where batch.is_open
+      and batch.remaining > 0
       and batch.expires_at <= p_until
       and (batch.expires_at, batch.user_id, batch.id) > (p_after_expiry, p_after_user_id collate "C", p_after_id)
     order by batch.expires_at, batch.user_id, batch.id
@@ -28,10 +29,12 @@ begin
 end;
 $$;
 
--- Books the breakage of every expired batch of some users: one transaction per batch, in order of expiry. What has
--- expired was invisible already (rule 6): no available balance changes.
--- Returns [{user_id, id, batch_id, amount, available, available_before}], nothing for a user who had nothing to book. With
--- p_retried, what the same page (p_page) had booked before its answer got lost is part of the answer (rule 28).
+-- Books what time has done to some users' wallets: the end of every hold that has timed out, then the breakage of every
+-- expired batch, one transaction per batch, in order of expiry. Both were true already (rules 6, 22): no available balance
+-- changes. What is still held in an expired batch stays held.
+-- Returns [{user_id, id, batch_id, amount, available, available_before} for each batch, {user_id, hold_id, amount} for each
+-- hold], nothing for a user who had nothing to book. With p_retried, what the same page (p_page) had booked before its answer
+-- got lost is part of the answer (rule 28).
 -- Locks: the wallets in order of user id.
 create or replace function credits.expire(p_user_ids text[], p_page uuid, p_retried boolean, p_now timestamptz)
 returns jsonb
@@ -46,6 +49,7 @@ as $$
 declare
   v_now timestamptz;
   v_earlier jsonb;
+  v_ended jsonb;
   v_booked jsonb;
 begin
   perform from credits.wallet where wallet.user_id = any (p_user_ids) order by wallet.user_id for update;
@@ -55,9 +59,13 @@ begin
     -- Before anything is written: on a cluster, a statement that writes may read its own rows.
     v_earlier := credits.expired_on_page(p_user_ids, p_page);
   end if;
+  v_ended := credits.end_timed_out_holds(p_user_ids, v_now, p_page);
+  if v_ended <> '[]' then
+    perform credits.repay_debt(p_user_ids, v_now);
+  end if;
 
   with owner as (
-    select wallet.user_id, wallet.sequence, wallet.available_after, greatest(wallet.last_at, v_now) as at
+    select wallet.user_id, wallet.sequence, wallet.available_after, wallet.debt, greatest(wallet.last_at, v_now) as at
     from credits.wallet
     where wallet.user_id = any (p_user_ids)
   ),
@@ -70,18 +78,19 @@ begin
       ) as sequence,
       owner.sequence as sequence_before,
       owner.available_after as available_before,
-      (
+      greatest(0, (
         select coalesce(sum(valid.remaining), 0)::bigint
         from credits.batch as valid
         where valid.user_id = owner.user_id
           /* shard: and valid.user_id = any (p_user_ids) */
           and valid.is_open
           and (valid.expires_at is null or valid.expires_at > owner.at)
-      ) as available
+      ) - owner.debt) as available
     from owner
     join credits.batch on batch.user_id = owner.user_id
     where batch.is_open
       /* shard: and batch.user_id = any (p_user_ids) */
+      and batch.remaining > 0
       and batch.expires_at <= owner.at
   ),
   emptied as (
@@ -136,7 +145,7 @@ begin
   from written
   join gone on gone.user_id = written.user_id and gone.sequence = written.sequence;
 
-  return coalesce(v_earlier, '[]') || coalesce(v_booked, '[]');
+  return coalesce(v_earlier, '[]') || v_ended || coalesce(v_booked, '[]');
 end;
 $$;
 
@@ -149,7 +158,14 @@ as $$
 declare
   v_row record;
   v_booked jsonb[] := '{}';
+  v_ended jsonb;
 begin
+  select jsonb_agg(jsonb_build_object('user_id', hold.user_id, 'hold_id', hold.id, 'amount', hold.amount))
+  into v_ended
+  from credits.hold
+  where hold.user_id = any (p_user_ids)
+    and hold.job_page = p_page;
+
   for v_row in
     select
       transaction.user_id, transaction.sequence, transaction.id, transaction.batch_ids, transaction.amount,
@@ -166,6 +182,6 @@ begin
       'available_before', credits.available_before(v_row.user_id, v_row.sequence)
     );
   end loop;
-  return to_jsonb(v_booked);
+  return coalesce(v_ended, '[]') || to_jsonb(v_booked);
 end;
 $$;

@@ -44,6 +44,10 @@ declare
   w_user_id text[];
   w_at timestamptz[];
   w_sequence bigint[];
+  -- what each had held or owed when it was locked
+  w_held bigint[];
+  w_debt bigint[];
+  -- what is valid and free, less what is owed: below 0 where more is owed than there is
   w_available bigint[];
   -- what was available right after the wallet's newest transaction
   w_after bigint[];
@@ -74,12 +78,13 @@ begin
 
   select
     array_agg(locked.user_id), array_agg(locked.last_at), array_agg(locked.sequence),
-    array_agg(locked.available_after), jsonb_object_agg(locked.user_id, locked.wallet)
-  into w_user_id, w_at, w_sequence, w_after, v_wallet_of
+    array_agg(locked.available_after), array_agg(locked.held), array_agg(locked.debt),
+    jsonb_object_agg(locked.user_id, locked.wallet)
+  into w_user_id, w_at, w_sequence, w_after, w_held, w_debt, v_wallet_of
   from (
     select mine.*, row_number() over () as wallet
     from (
-      select wallet.user_id, wallet.last_at, wallet.sequence, wallet.available_after
+      select wallet.user_id, wallet.last_at, wallet.sequence, wallet.available_after, wallet.held, wallet.debt
       from credits.wallet
       where wallet.user_id = any (
         array(select asked.user_id from jsonb_to_recordset(p_requests) as asked (user_id text))
@@ -95,10 +100,13 @@ begin
     w_at[v_wallet] := greatest(w_at[v_wallet], v_now);
     w_granted[v_wallet] := 0;
   end loop;
+  if 0 < any (w_held) then
+    perform credits.end_timed_out_holds(w_user_id, v_now, null);
+  end if;
 
-  select array_agg(coalesce(open.available, 0) order by owner.wallet)
+  select array_agg(coalesce(open.available, 0) - owner.debt order by owner.wallet)
   into w_available
-  from unnest(w_user_id, w_at) with ordinality as owner (user_id, at, wallet)
+  from unnest(w_user_id, w_at, w_debt) with ordinality as owner (user_id, at, debt, wallet)
   cross join lateral (
     select sum(batch.remaining)::bigint as available
     from credits.batch
@@ -329,8 +337,10 @@ begin
     v_amount := least(v_amount, v_request.balance_max - w_available[v_wallet]);
     v_results[v_request.position] := case
       when v_amount <= 0 then
-        jsonb_build_object('code', 'BALANCE_LIMIT', 'limit', v_request.balance_max, 'available', w_available[v_wallet])
-      when w_available[v_wallet] + v_amount > c_balance_max then
+        jsonb_build_object(
+          'code', 'BALANCE_LIMIT', 'limit', v_request.balance_max, 'available', greatest(0, w_available[v_wallet])
+        )
+      when w_available[v_wallet] + w_debt[v_wallet] + w_held[v_wallet] + v_amount > c_balance_max then
         jsonb_build_object('code', 'BALANCE_OVERFLOW')
     end;
     continue when v_results[v_request.position] is not null;
@@ -361,7 +371,7 @@ begin
     v_row.batch_ids := array[v_batch.id];
     v_row.batch_amounts := array[v_amount];
     v_row.batch_remainders := array[v_amount];
-    v_row.available_after := w_available[v_wallet];
+    v_row.available_after := greatest(0, w_available[v_wallet]);
     v_row.key := v_request.key;
     v_row.source_plan := v_request.source_plan;
     v_row.period := v_request.label;
@@ -414,6 +424,10 @@ begin
     where receiver.granted > 0
       and wallet.user_id = receiver.user_id
       /* shard: and wallet.user_id = any (v_user_ids) */;
+
+    if 0 < any (w_debt) then
+      perform credits.repay_debt(w_user_id, v_now);
+    end if;
   end if;
 
   -- A refused call changes nothing: no purchase id stays claimed, no wallet stays opened.

@@ -1,7 +1,9 @@
 -- Reads. Neither locks anything nor writes; an unknown user answers zeros and an empty page (rule 8).
 
--- The balances of some users at T (rules 6, 7), each user once, in the order asked: [{available, expiring:
--- [amount, expires_at] | null, next_grant: {amount, at, plan} | null}], instants in milliseconds.
+-- The balances of some users at T (rules 6, 7), each user once, in the order asked: [{available, held, debt, expiring:
+-- [amount, expires_at] | null, next_grant: {amount, at, plan} | null}], instants in milliseconds. What a hold whose time is
+-- over had set aside is free, whether or not that is booked (rule 22): read in this one statement, since a snapshot
+-- later it may be in the batch again.
 -- p_plans: as credits.grant_monthly.
 create or replace function credits.get_infos(p_user_ids text[], p_plans jsonb, p_now timestamptz)
 returns json
@@ -29,17 +31,19 @@ begin
   select
     json_agg(
       json_build_object(
-        'available', held.available,
+        'available', greatest(0, content.free - coalesce(wallet.debt, 0)),
+        'held', coalesce(wallet.held, 0) - content.timed_out,
+        'debt', coalesce(wallet.debt, 0),
         'expiring', case
-          when held.expiring is not null then
-            json_build_array(held.expiring, floor(extract(epoch from held.expires_at) * 1000))
+          when content.expiring is not null then
+            json_build_array(content.expiring, floor(extract(epoch from content.expires_at) * 1000))
         end,
         'next_grant', case
           -- As credits.plans_at: a wallet without a subscription is on the free plan, by calendar months.
           when wallet.sequence > 0 and v_free_amount is not null then
             json_build_object(
               'amount', v_free_amount,
-              'at', floor(extract(epoch from credits.period_start(credits.month_start(held.at), 1)) * 1000),
+              'at', floor(extract(epoch from credits.period_start(credits.month_start(content.at), 1)) * 1000),
               'plan', 'free'
             )
           else (v_next_grants -> asked.user_id)::json
@@ -55,17 +59,39 @@ begin
   cross join lateral (
     select
       greatest(wallet.last_at, v_now) as at,
-      coalesce(sum(valid.remaining), 0)::bigint as available,
-      (array_agg(valid.remaining order by valid.priority, valid.expires_at, valid.granted_at, valid.sequence)
-        filter (where valid.expires_at is not null))[1] as expiring,
-      (array_agg(valid.expires_at order by valid.priority, valid.expires_at, valid.granted_at, valid.sequence)
-        filter (where valid.expires_at is not null))[1] as expires_at
-    from credits.batch as valid
-    where valid.user_id = asked.user_id
-      /* shard: and valid.user_id = any (p_user_ids) */
-      and valid.is_open
-      and (valid.expires_at is null or valid.expires_at > greatest(wallet.last_at, v_now))
-  ) as held;
+      coalesce(sum(part.free) filter (where part.is_valid), 0)::bigint as free,
+      coalesce(sum(part.timed_out), 0)::bigint as timed_out,
+      (array_agg(part.free order by part.priority, part.expires_at, part.granted_at, part.sequence)
+        filter (where part.is_expiring))[1] as expiring,
+      (array_agg(part.expires_at order by part.priority, part.expires_at, part.granted_at, part.sequence)
+        filter (where part.is_expiring))[1] as expires_at
+    from (
+      select
+        batch.priority, batch.expires_at, batch.granted_at, batch.sequence, freed.timed_out,
+        batch.remaining + freed.timed_out as free,
+        coalesce(batch.expires_at > greatest(wallet.last_at, v_now), true) as is_valid,
+        batch.expires_at > greatest(wallet.last_at, v_now) and batch.remaining + freed.timed_out > 0 as is_expiring
+      from credits.batch
+      cross join lateral (
+        select case
+          when batch.held > 0 then (
+            select coalesce(sum(aside.amount), 0)::bigint
+            from credits.hold
+            cross join lateral unnest(hold.batch_ids, hold.batch_amounts) as aside (batch_id, amount)
+            where hold.user_id = batch.user_id
+              /* shard: and hold.user_id = any (p_user_ids) */
+              and hold.status = 'open'
+              and hold.expires_at <= greatest(wallet.last_at, v_now)
+              and aside.batch_id = batch.id
+          )
+          else 0
+        end as timed_out
+      ) as freed
+      where batch.user_id = asked.user_id
+        /* shard: and batch.user_id = any (p_user_ids) */
+        and batch.is_open
+    ) as part
+  ) as content;
   return v_answer;
 end;
 $$;
@@ -156,7 +182,8 @@ begin
 end;
 $$;
 
--- One wallet as an operator sees it: {user_id, status, sequence, created_at, batches: […]} or null.
+-- One wallet as an operator sees it: {user_id, status, sequence, held, debt, created_at, batches: […]} or null, as the books
+-- have it: holds that have timed out count as held until that is booked.
 create or replace function credits.get_wallet(p_user_id text, p_now timestamptz)
 returns jsonb
 language plpgsql
@@ -179,6 +206,7 @@ begin
       'priority', batch.priority,
       'amount', batch.amount,
       'remaining', batch.remaining,
+      'held', batch.held,
       'granted_at', floor(extract(epoch from batch.granted_at) * 1000),
       'expires_at', floor(extract(epoch from batch.expires_at) * 1000),
       'expired', coalesce(batch.expires_at <= v_at, false)
@@ -194,6 +222,8 @@ begin
     'user_id', v_wallet.user_id,
     'status', v_wallet.status,
     'sequence', v_wallet.sequence,
+    'held', v_wallet.held,
+    'debt', v_wallet.debt,
     'created_at', floor(extract(epoch from v_wallet.created_at) * 1000),
     'batches', coalesce(v_batches, '[]')
   );

@@ -64,6 +64,8 @@ export const wallet = creditsSchema.table("wallet", {
     .default("active"),
   lastAt: instant("last_at").notNull(),
   createdAt: instant("created_at").notNull(),
+  held: units("held").notNull().default(0),
+  debt: units("debt").notNull().default(0),
 });
 
 export const batch = creditsSchema.table(
@@ -79,12 +81,13 @@ export const batch = creditsSchema.table(
     expired: units("expired").notNull().default(0),
     grantedAt: instant("granted_at").notNull(),
     expiresAt: instant("expires_at"),
-    isOpen: boolean("is_open").notNull().generatedAlwaysAs(sql`(remaining > 0)`),
+    held: units("held").notNull().default(0),
+    isOpen: boolean("is_open").notNull().generatedAlwaysAs(sql`((remaining + held) > 0)`),
   },
   (table) => [
     primaryKey({ columns: [table.userId, table.id] }),
     foreignKey({ columns: [table.userId], foreignColumns: [wallet.userId] }),
-    check("batch_books", sql`amount = remaining + consumed + expired`),
+    check("batch_books", sql`amount = remaining + held + consumed + expired`),
     index("batch_open").on(table.userId).where(sql`is_open`),
     index("batch_expiring")
       .on(table.expiresAt, table.userId, table.id)
@@ -116,11 +119,48 @@ export const transaction = creditsSchema.table(
     metadata: jsonb("metadata").$type<Record<string, unknown>>(),
     createdAt: instant("created_at").notNull(),
     jobPage: uuid("job_page"),
+    reverses: uuid("reverses"),
   },
   (table) => [
     primaryKey({ columns: [table.userId, table.sequence] }),
     unique("transaction_id").on(table.userId, table.id),
     uniqueIndex("transaction_key").on(table.userId, table.key).where(sql`key is not null`),
+    index("transaction_reverses").on(table.userId, table.reverses).where(sql`reverses is not null`),
+  ],
+);
+
+export const hold = creditsSchema.table(
+  "hold",
+  {
+    userId: text("user_id").notNull(),
+    id: uuid("id").notNull(),
+    amount: units("amount").notNull(),
+    service: text("service").notNull(),
+    overage: text("overage", { enum: ["reject", "take_available", "debt"] }).notNull(),
+    status: text("status", { enum: ["open", "settled", "released", "expired"] })
+      .notNull()
+      .default("open"),
+    batchIds: uuid("batch_ids").array().notNull(),
+    batchAmounts: units("batch_amounts").array().notNull(),
+    availableAfter: units("available_after").notNull(),
+    key: text("key"),
+    metadata: jsonb("metadata").$type<Record<string, unknown>>(),
+    createdAt: instant("created_at").notNull(),
+    expiresAt: instant("expires_at").notNull(),
+    openAfter: units("open_after").notNull(),
+    openUntil: units("open_until"),
+    endedAt: instant("ended_at"),
+    endId: uuid("end_id"),
+    settledAmount: units("settled_amount"),
+    availableAtEnd: units("available_at_end"),
+    jobPage: uuid("job_page"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.userId, table.id] }),
+    foreignKey({ columns: [table.userId], foreignColumns: [wallet.userId] }),
+    uniqueIndex("hold_key").on(table.userId, table.key).where(sql`key is not null`),
+    index("hold_open").on(table.userId).where(sql`status = 'open'`),
+    index("hold_expiring").on(table.expiresAt, table.userId, table.id).where(sql`status = 'open'`),
   ],
 );
 

@@ -7,6 +7,9 @@ export const metadataBytesMax = 16 * 1024;
 export const metadataDepthMax = 8;
 export const validityDaysMax = 36_500;
 export const priorityMax = 1_000;
+export const ttlSecondsMax = 86_400;
+export const ttlSecondsDefault = 900;
+export const overages = ["reject", "take_available", "debt"] as const;
 export const pageSizeMax = 100;
 export const pageSizeDefault = 10;
 
@@ -105,6 +108,22 @@ export function parseValidityDays(value: unknown): number | undefined {
 
 export function isValidityDays(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= validityDaysMax;
+}
+
+/** Seconds a hold lasts (rule 22). */
+export function parseTtlSeconds(value: unknown): number {
+  if (value === undefined) return ttlSecondsDefault;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= ttlSecondsMax)
+    return value;
+  throw invalidArgument("ttlSeconds", `a whole number from 1 to ${ttlSecondsMax}`);
+}
+
+/** What a settlement above the held amount does. */
+export function parseOverage(value: unknown): (typeof overages)[number] {
+  if (value === undefined) return "take_available";
+  const overage = overages.find((name) => name === value);
+  if (overage !== undefined) return overage;
+  throw invalidArgument("overage", `one of ${overages.join(", ")}`);
 }
 
 /** Drain order before expiry: smaller first. */

@@ -4,6 +4,9 @@ import { type ConfigProblem, CreditsError } from "./errors.ts";
 
 export { type ConfigProblem, CreditsError, CreditsErrorCode } from "./errors.ts";
 
+/** The longest time after a hold's timeout in which it can still be settled. */
+export const graceSecondsMax = 86_400;
+
 /** Credits that are sold once. */
 export interface CreditPackage {
   id: string;
@@ -53,6 +56,8 @@ export interface CreditsConfig {
     lowBalance?: number;
     /** Largest amount of one call, in credits. Default 1e9. */
     amountMax?: number;
+    /** Seconds after a hold's timeout during which settling it still spends from the balance, 0–86 400. Default 0. */
+    holdGraceSeconds?: number;
   };
   /** Plans by id. The plan named `free` is for users with no live paid subscription. */
   subscription?: Record<string, PlanCreditsConfig>;
@@ -77,6 +82,7 @@ export interface ResolvedConfig {
     readonly maxUserBalance?: number;
     readonly lowBalance?: number;
     readonly amountMax: number;
+    readonly holdGraceSeconds: number;
   };
   readonly subscription: Readonly<Record<string, Readonly<PlanCreditsConfig>>>;
   readonly packages: Readonly<Record<string, Readonly<CreditPackage>>>;
@@ -217,6 +223,7 @@ class ConfigCheck {
       "maxUserBalance",
       "lowBalance",
       "amountMax",
+      "holdGraceSeconds",
     ]);
     if (fields.amountMax !== undefined) {
       // Above 2^53 − 1 units an amount is no longer exact.
@@ -229,6 +236,7 @@ class ConfigCheck {
     return {
       allowFreeUserPurchasePackages: this.flag("limitations.allowFreeUserPurchasePackages", allow, true),
       amountMax: this.amountMax,
+      holdGraceSeconds: this.graceSeconds(fields.holdGraceSeconds),
       ...(fields.maxUserBalance === undefined
         ? {}
         : { maxUserBalance: this.balance("limitations.maxUserBalance", fields.maxUserBalance, 0) }),
@@ -237,6 +245,14 @@ class ConfigCheck {
         ? {}
         : { lowBalance: this.balance("limitations.lowBalance", fields.lowBalance, 1) }),
     };
+  }
+
+  private graceSeconds(value: unknown): number {
+    if (value === undefined) return 0;
+    if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= graceSecondsMax)
+      return value;
+    this.fail("limitations.holdGraceSeconds", `expected a whole number from 0 to ${graceSecondsMax}`);
+    return 0;
   }
 
   private registration(value: unknown): ResolvedConfig["registration"] {

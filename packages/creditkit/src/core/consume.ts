@@ -79,16 +79,25 @@ export async function consumeForService(
   const { amount, ...spend } = parseSpend(params);
   if (amount !== undefined)
     return spendUnits(engine, { ...spend, amount: engine.units(amount), amount_given: true });
-  const price = findServicePrice(engine.config, spend.service);
-  if (price === undefined && engine.config.strictServices) {
-    throw new CreditsError("UNKNOWN_SERVICE", `Unknown service: ${spend.service}`, { field: "service" });
-  }
+  const price = priceOf(engine, spend.service);
   // With a key, the ledger looks whether it was charged while the service had a price (rules 9, 14).
   if (price === 0 && spend.key === undefined) {
     const { availableCredits } = await getInfo(engine, { userId: spend.user_id });
     return { transactionId: "", consumedAmount: 0, consumptionLog: [], newBalance: availableCredits };
   }
-  return spendUnits(engine, { ...spend, amount: engine.configuredUnits(price ?? 1), amount_given: false });
+  return spendUnits(engine, { ...spend, amount: engine.configuredUnits(price), amount_given: false });
+}
+
+/**
+ * What one use of a service costs, in credits: 1 when it has no price.
+ * @throws `UNKNOWN_SERVICE` under `strictServices`.
+ */
+export function priceOf(engine: Engine, service: string): number {
+  const price = findServicePrice(engine.config, service);
+  if (price === undefined && engine.config.strictServices) {
+    throw new CreditsError("UNKNOWN_SERVICE", `Unknown service: ${service}`, { field: "service" });
+  }
+  return price ?? 1;
 }
 
 function parseSpend(params: ConsumeForServiceParams) {
@@ -103,7 +112,8 @@ function parseSpend(params: ConsumeForServiceParams) {
   return { ...spend, amount: fields.amount };
 }
 
-interface Consumption extends Committed {
+/** What the schema's functions answer about a spend. Units. */
+export interface ConsumptionAnswer extends Committed {
   amount: number;
   batch_ids: string[];
   batch_amounts: number[];
@@ -115,32 +125,46 @@ async function spendUnits(
   engine: Engine,
   spend: LedgerRequest & { service: string },
 ): Promise<ConsumeForServiceResult> {
-  const answer = await submit<Consumption>(engine, "consume", { ...spend, id: uuidV7() });
+  const answer = await submit<ConsumptionAnswer>(engine, "consume", { ...spend, id: uuidV7() });
   const result: ConsumeForServiceResult = {
     transactionId: answer.id,
     consumedAmount: engine.credits(answer.amount),
     newBalance: engine.credits(answer.available),
-    consumptionLog: answer.batch_ids.map((batchId, index) => ({
-      batchId,
-      consumed: engine.credits(answer.batch_amounts[index] ?? 0),
-      batchRemaining: engine.credits(answer.batch_remainders[index] ?? 0),
-    })),
+    consumptionLog: consumptionLogOf(engine, answer),
     ...(answer.replayed ? { replayed: true as const } : {}),
   };
   // A replay was told of the first time; a service that has become free leaves no row.
-  if (engine.events !== undefined && !answer.replayed && answer.amount > 0) {
-    const { transactionId, consumedAmount, newBalance } = result;
-    engine.events.emit(
-      {
-        type: "credits.consumed",
-        userId: spend.user_id,
-        transactionId,
-        amount: consumedAmount,
-        service: spend.service,
-        newBalance,
-      },
-      answer,
-    );
-  }
+  if (!answer.replayed && answer.amount > 0)
+    emitConsumed(engine, { userId: spend.user_id, service: spend.service }, answer);
   return result;
+}
+
+export function consumptionLogOf(
+  engine: Engine,
+  answer: Pick<ConsumptionAnswer, "batch_ids" | "batch_amounts" | "batch_remainders">,
+): ConsumptionLog {
+  return answer.batch_ids.map((batchId, index) => ({
+    batchId,
+    consumed: engine.credits(answer.batch_amounts[index] ?? 0),
+    batchRemaining: engine.credits(answer.batch_remainders[index] ?? 0),
+  }));
+}
+
+/** Tells the host of a spend that is committed. */
+export function emitConsumed(
+  engine: Engine,
+  { userId, service }: { userId: string; service: string },
+  answer: Committed & { amount: number },
+): void {
+  engine.events?.emit(
+    {
+      type: "credits.consumed",
+      userId,
+      transactionId: answer.id,
+      amount: engine.credits(answer.amount),
+      service,
+      newBalance: engine.credits(answer.available),
+    },
+    answer,
+  );
 }

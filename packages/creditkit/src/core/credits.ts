@@ -24,11 +24,22 @@ import {
   grantSubscription,
 } from "./grant.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { getHolds, type HoldParams, type HoldResult, hold, type OpenHold } from "./hold.ts";
 import { reported } from "./job.ts";
 import { guarded, isLogger, type Logger } from "./logger.ts";
+import { type Meter, type MeterParams, type MeterResult, meter } from "./meter.ts";
 import { type MigrateResult, migrate } from "./migrate.ts";
 import { type DailyGrantResult, processDailyGrant } from "./monthly-grant.ts";
 import { send } from "./request.ts";
+import { type ReverseParams, type ReverseResult, reverse } from "./reverse.ts";
+import {
+  type ReleaseParams,
+  type ReleaseResult,
+  release,
+  type SettleParams,
+  type SettleResult,
+  settle,
+} from "./settle.ts";
 import { type SubscriptionParams, upsertSubscription } from "./subscription.ts";
 import { observed, type Telemetry } from "./telemetry.ts";
 import { type GetTransactionsParams, getTransactions, type TransactionPage } from "./transaction.ts";
@@ -64,7 +75,7 @@ export interface CreditsOptions {
   /** What an operator should know: retries, failures, jobs. A pino logger, or `console`. Default: silent. */
   logger?: Logger;
   /**
-   * Called with each grant, spend and expiration once it is committed, and when a wallet becomes low
+   * Called with each grant, spend, reversal and expiration once it is committed, and when a wallet becomes low
    * (`limitations.lowBalance`): never for a replay or a refusal. Nothing waits for it and nothing fails by it. Calls through
    * `using` tell nothing, since whether they are committed is the host's to know.
    */
@@ -85,6 +96,16 @@ export interface CreditsOperations {
   consume(params: ConsumeParams): Promise<ConsumeResult>;
   /** {@link consumeForService} */
   consumeForService(params: ConsumeForServiceParams): Promise<ConsumeForServiceResult>;
+  /** {@link hold} */
+  hold(params: HoldParams): Promise<HoldResult>;
+  /** {@link settle} */
+  settle(params: SettleParams): Promise<SettleResult>;
+  /** {@link release} */
+  release(params: ReleaseParams): Promise<ReleaseResult>;
+  /** {@link reverse} */
+  reverse(params: ReverseParams): Promise<ReverseResult>;
+  /** {@link getHolds} */
+  getHolds(params: UserParams): Promise<OpenHold[]>;
   /** {@link getInfo} */
   getInfo(params: UserParams): Promise<CreditsInfo>;
   /** {@link getTransactions} */
@@ -110,6 +131,8 @@ export interface Credits extends CreditsOperations {
   processDailyGrant(): Promise<DailyGrantResult>;
   /** {@link processExpired} */
   processExpired(): Promise<ExpireResult>;
+  /** {@link meter} */
+  meter<Value>(params: MeterParams, work: (meter: Meter) => Promise<Value>): Promise<MeterResult<Value>>;
   /**
    * The operations inside the host's own transaction: they commit or roll back with the host's rows. Takes a
    * transaction of pg (a client after `begin`), PGlite or Drizzle. A refusal (`CreditsError`) leaves the transaction
@@ -170,6 +193,7 @@ export function createCredits({
       engine.installed();
       return result;
     },
+    meter: <Value>(params: MeterParams, work: (meter: Meter) => Promise<Value>) => meter(engine, params, work),
     processDailyGrant: () => reported(engine.logger, "grant", () => processDailyGrant(engine)),
     processExpired: () => reported(engine.logger, "expire", () => processExpired(engine)),
   };
@@ -188,6 +212,11 @@ function operations(engine: Engine): CreditsOperations {
     grantPurchased: (params) => grantPurchased(engine, params),
     consume: (params) => consume(engine, params),
     consumeForService: (params) => consumeForService(engine, params),
+    hold: (params) => hold(engine, params),
+    settle: (params) => settle(engine, params),
+    release: (params) => release(engine, params),
+    reverse: (params) => reverse(engine, params),
+    getHolds: (params) => getHolds(engine, params),
     getInfo: (params) => getInfo(engine, params),
     getTransactions: (params) => getTransactions(engine, params),
     getWallet: (params) => getWallet(engine, params),

@@ -78,6 +78,11 @@ export class Engine {
     return parseAmount(value, this.amountRange);
   }
 
+  /** As `units`, where 0 means something too. */
+  unitsOrZero(value: unknown): number {
+    return Object.is(value, 0) ? 0 : this.units(value);
+  }
+
   /** Units of a configured amount: it was checked with the configuration. */
   configuredUnits(credits: number): number {
     return Math.round(credits * 10 ** this.config.decimals);

@@ -14,6 +14,12 @@ export const CreditsErrorCode = {
   WALLET_FROZEN: "WALLET_FROZEN",
   BALANCE_OVERFLOW: "BALANCE_OVERFLOW",
   BALANCE_LIMIT: "BALANCE_LIMIT",
+  HOLD_NOT_FOUND: "HOLD_NOT_FOUND",
+  HOLD_SETTLED: "HOLD_SETTLED",
+  HOLD_RELEASED: "HOLD_RELEASED",
+  HOLD_EXPIRED: "HOLD_EXPIRED",
+  TRANSACTION_NOT_FOUND: "TRANSACTION_NOT_FOUND",
+  NOT_REVERSIBLE: "NOT_REVERSIBLE",
   DATABASE_IN_USE: "DATABASE_IN_USE",
   DATABASE_UNAVAILABLE: "DATABASE_UNAVAILABLE",
 } as const;
@@ -31,7 +37,7 @@ export interface ConfigProblem {
 export interface CreditsErrorFacts {
   /** `INSUFFICIENT_CREDITS`: credits asked for. */
   required?: number;
-  /** `INSUFFICIENT_CREDITS`, `BALANCE_LIMIT`: credits there are. */
+  /** `INSUFFICIENT_CREDITS`, `BALANCE_LIMIT`: credits there are. `NOT_REVERSIBLE`: credits that can still be given back. */
   available?: number;
   /** `INVALID_AMOUNT`, `INVALID_ARGUMENT`: the parameter. `IDEMPOTENCY_CONFLICT`: what differs from the first request. */
   field?: string;

@@ -32,6 +32,18 @@ export interface CreditsConsumed {
   newBalance: number;
 }
 
+/** A spend was given back, whole or in part. */
+export interface CreditsReversed {
+  type: "credits.reversed";
+  userId: string;
+  transactionId: string;
+  /** Credits given back, what has expired meanwhile included. */
+  amount: number;
+  reversedTransactionId: string;
+  /** Available credits right after it. */
+  newBalance: number;
+}
+
 /** The expire job booked what had expired in a batch: nobody could spend it from the instant of its expiry on. */
 export interface CreditsExpired {
   type: "credits.expired";
@@ -57,7 +69,7 @@ export interface CreditsLow {
 }
 
 /** What has been committed. */
-export type CreditsEvent = CreditsGranted | CreditsConsumed | CreditsExpired | CreditsLow;
+export type CreditsEvent = CreditsGranted | CreditsConsumed | CreditsReversed | CreditsExpired | CreditsLow;
 
 /**
  * Hears of each transaction once it is committed, at most once: what a process that dies had not told yet, nobody

@@ -26,7 +26,13 @@ export interface Refusal {
     | "IDEMPOTENCY_CONFLICT"
     | "BALANCE_LIMIT"
     | "BALANCE_OVERFLOW"
-    | "UNKNOWN_PLAN";
+    | "UNKNOWN_PLAN"
+    | "HOLD_NOT_FOUND"
+    | "HOLD_SETTLED"
+    | "HOLD_RELEASED"
+    | "HOLD_EXPIRED"
+    | "TRANSACTION_NOT_FOUND"
+    | "NOT_REVERSIBLE";
   required?: number;
   available?: number;
   limit?: number;
@@ -71,6 +77,20 @@ export function refusalError(engine: Engine, refusal: Refusal): CreditsError {
       return new CreditsError(code, `The balance would pass ${engine.credits(Number.MAX_SAFE_INTEGER)}`);
     case "UNKNOWN_PLAN":
       return unknownPlan(refusal.plan ?? "");
+    case "HOLD_NOT_FOUND":
+      return new CreditsError(code, "The user has no such hold");
+    case "HOLD_SETTLED":
+      return new CreditsError(code, "The hold was settled before");
+    case "HOLD_RELEASED":
+      return new CreditsError(code, "The hold was released before");
+    case "HOLD_EXPIRED":
+      return new CreditsError(code, "The hold has timed out: its credits are free again");
+    case "TRANSACTION_NOT_FOUND":
+      return new CreditsError(code, "The user has no such transaction");
+    case "NOT_REVERSIBLE":
+      return new CreditsError(code, `Not reversible: ${available} of this transaction can still be given back`, {
+        available,
+      });
   }
 }
 

@@ -10,6 +10,11 @@ export const CreditTransactionType = {
   EXPIRATION: "expiration",
   /** Credits given by hand. */
   ADJUSTMENT: "adjustment",
+  /** A spend given back. */
+  REVERSAL: "reversal",
+  /** Credits lent where a settlement cost more than there was. */
+  DEBT: "debt",
+  DEBT_REPAYMENT: "debt_repayment",
 } as const;
 export type CreditTransactionType = (typeof CreditTransactionType)[keyof typeof CreditTransactionType];
 

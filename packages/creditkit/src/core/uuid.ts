@@ -1,3 +1,10 @@
+const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Whether a text is a uuid as the ledger writes them, so that the database can compare it with one. */
+export function isUuid(text: string): boolean {
+  return uuidForm.test(text);
+}
+
 /** A uuid of version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits. Nothing is ordered by it. */
 export function uuidV7(): string {
   // The runtime keeps random bits for uuids at hand: ten times as fast as asking for bytes and writing them out.

@@ -8,8 +8,12 @@ export interface UserParams {
 }
 
 export interface CreditsInfo {
-  /** What can be spent now: valid batches only, never below 0. */
+  /** What can be spent now: valid batches only, neither held nor owed, never below 0. */
   availableCredits: number;
+  /** What open holds have set aside. */
+  heldCredits: number;
+  /** What is owed: the next credits that arrive repay it. */
+  debt: number;
   /** The first valid batch in drain order that expires. */
   nextExpiringBatch: { amount: number; expiresAt: Date } | null;
   /** The next period of the user's plan. `planName` is the plan's id. */
@@ -22,10 +26,12 @@ export interface CreditsInfo {
  */
 export async function getInfo(engine: Engine, params: UserParams): Promise<CreditsInfo> {
   const userId = parseId("userId", parseParameters(params).userId);
-  if (!engine.config.enabled) return { availableCredits: 0, nextExpiringBatch: null, nextGrantInfo: null };
+  if (!engine.config.enabled) return { availableCredits: 0, heldCredits: 0, debt: 0, nextExpiringBatch: null, nextGrantInfo: null };
   const info = await submit<InfoAnswer>(engine, "get_info", { user_id: userId, plans: planTable(engine) });
   return {
     availableCredits: engine.credits(info.available),
+    heldCredits: engine.credits(info.held),
+    debt: engine.credits(info.debt),
     nextExpiringBatch: info.expiring && {
       amount: engine.credits(info.expiring[0]),
       expiresAt: new Date(info.expiring[1]),
@@ -40,6 +46,8 @@ export async function getInfo(engine: Engine, params: UserParams): Promise<Credi
 
 interface InfoAnswer {
   available: number;
+  held: number;
+  debt: number;
   /** Amount and instant. */
   expiring: [number, number] | null;
   next_grant: { amount: number; at: number; plan: string } | null;
@@ -51,13 +59,18 @@ export interface WalletDetails {
   status: "active" | "frozen";
   /** Number of transactions, all time. */
   transactionCount: number;
+  /** What holds have set aside, as the books have it: timed-out ones included until an operation or the job ends them. */
+  held: number;
+  debt: number;
   createdAt: Date;
   /** What still holds credits, in drain order; expired ones until the expire job books them. */
   batches: Array<{
     id: string;
     priority: number;
     amount: number;
+    /** Neither held nor consumed. */
     remaining: number;
+    held: number;
     grantedAt: Date;
     expiresAt: Date | null;
     expired: boolean;
@@ -79,12 +92,15 @@ export async function getWallet(engine: Engine, params: UserParams): Promise<Wal
       userId: wallet.user_id,
       status: wallet.status,
       transactionCount: wallet.sequence,
+      held: engine.credits(wallet.held),
+      debt: engine.credits(wallet.debt),
       createdAt: new Date(wallet.created_at),
       batches: wallet.batches.map((batch) => ({
         id: batch.id,
         priority: batch.priority,
         amount: engine.credits(batch.amount),
         remaining: engine.credits(batch.remaining),
+        held: engine.credits(batch.held),
         grantedAt: new Date(batch.granted_at),
         expiresAt: batch.expires_at === null ? null : new Date(batch.expires_at),
         expired: batch.expired,
@@ -97,12 +113,15 @@ interface WalletAnswer {
   user_id: string;
   status: "active" | "frozen";
   sequence: number;
+  held: number;
+  debt: number;
   created_at: number;
   batches: {
     id: string;
     priority: number;
     amount: number;
     remaining: number;
+    held: number;
     granted_at: number;
     expires_at: number | null;
     expired: boolean;
