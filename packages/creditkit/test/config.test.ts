@@ -25,7 +25,7 @@ describe("configuration", () => {
       decimals: 0,
       strictServices: false,
       registration: { enabled: false, amount: 0 },
-      limitations: { allowFreeUserPurchasePackages: true, amountMax: 1e9 },
+      limitations: { allowFreeUserPurchasePackages: true, amountMax: 1e9, holdGraceSeconds: 0 },
       subscription: {},
       packages: {},
       consumption: {},

@@ -190,7 +190,7 @@ describeLedger("the Drizzle schema", (ledger) => {
   const withoutChecks = ({ checks: _, ...table }: Table) => table;
 
   it("has the tables, columns, keys, indexes and references that the catalog has, and no others", () => {
-    expect(catalog).toHaveLength(5);
+    expect(catalog).toHaveLength(6);
     expect(byName(exported.map(drizzleTable)).map(withoutChecks)).toEqual(catalog.map(withoutChecks));
   });
 
@@ -248,6 +248,8 @@ describeLedger("the Drizzle schema", (ledger) => {
       status: "active",
       lastAt: at,
       createdAt: at,
+      held: 0,
+      debt: 0,
     });
     expectTypeOf(walletRow?.status).toEqualTypeOf<"active" | "frozen" | undefined>();
     expectTypeOf(walletRow?.balance).toEqualTypeOf<number | undefined>();
@@ -267,6 +269,7 @@ describeLedger("the Drizzle schema", (ledger) => {
         remaining: Number.MAX_SAFE_INTEGER - 13,
         consumed: 3,
         expired: 0,
+        held: 0,
         grantedAt: at,
         expiresAt: null,
         isOpen: true,
@@ -280,6 +283,7 @@ describeLedger("the Drizzle schema", (ledger) => {
         remaining: 10,
         consumed: 0,
         expired: 0,
+        held: 0,
         grantedAt: at,
         expiresAt: small.expirationDate,
         isOpen: true,
@@ -312,6 +316,7 @@ describeLedger("the Drizzle schema", (ledger) => {
       metadata: { model: "x", tokens: [1, 2] },
       createdAt: at,
       jobPage: null,
+      reverses: null,
     });
     expectTypeOf(transactionRow?.batchIds).toEqualTypeOf<string[] | undefined>();
     expectTypeOf(transactionRow?.batchAmounts).toEqualTypeOf<number[] | undefined>();

@@ -103,6 +103,8 @@ describeLedger("grant", (ledger) => {
     }
     expect(await off.getInfo({ userId })).toEqual({
       availableCredits: 0,
+      heldCredits: 0,
+      debt: 0,
       nextExpiringBatch: null,
       nextGrantInfo: null,
     });

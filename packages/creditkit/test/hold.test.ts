@@ -30,8 +30,12 @@ describeLedger("holds", (ledger) => {
     return { availableCredits, heldCredits, debt };
   };
   const history = async (userId: string) =>
-    (await credits().getTransactions({ userId, pageSize: 100 })).items.map(({ type, amount }) => ({ type, amount }));
-  const after = (milliseconds: number) => ledger().clock.set(new Date(ledger().clock.now().getTime() + milliseconds));
+    (await credits().getTransactions({ userId, pageSize: 100 })).items.map(({ type, amount }) => ({
+      type,
+      amount,
+    }));
+  const after = (milliseconds: number) =>
+    ledger().clock.set(new Date(ledger().clock.now().getTime() + milliseconds));
 
   describe("are refused, in the order of rule 9,", () => {
     it("while credits are disabled, whatever the arguments", async () => {
@@ -150,10 +154,10 @@ describeLedger("holds", (ledger) => {
         amount: 5,
         ...(given === undefined ? {} : { metadata: given }),
       });
-      const [row] = await ledger().sql("select metadata from credits.transaction where user_id = $1 and id = $2", [
-        userId,
-        transactionId,
-      ]);
+      const [row] = await ledger().sql(
+        "select metadata from credits.transaction where user_id = $1 and id = $2",
+        [userId, transactionId],
+      );
       return row?.metadata;
     };
     expect(await metadata()).toEqual({ model: "small" });
@@ -172,7 +176,10 @@ describeLedger("holds", (ledger) => {
         ...settled,
         replayed: true,
       });
-      expect(await credits().release({ userId, holdId: freed.holdId })).toEqual({ ...released, replayed: true });
+      expect(await credits().release({ userId, holdId: freed.holdId })).toEqual({
+        ...released,
+        replayed: true,
+      });
       expect(await snapshot(ledger())).toBe(before);
     });
 
@@ -308,7 +315,9 @@ describeLedger("holds", (ledger) => {
         { type: "debt", amount: 45 },
         { type: "purchase", amount: 30 },
       ]);
-      expect(await credits().consume({ userId, amount: 35, service: "chat" })).toMatchObject({ newBalance: 0 });
+      expect(await credits().consume({ userId, amount: 35, service: "chat" })).toMatchObject({
+        newBalance: 0,
+      });
     });
 
     it("take nothing beyond the hold from a frozen wallet, which settles what it held (rule 12)", async () => {
@@ -335,7 +344,9 @@ describeLedger("holds", (ledger) => {
       after(1);
       expect(await info(userId)).toEqual({ availableCredits: 100, heldCredits: 0, debt: 0 });
       expect(await credits().getHolds({ userId })).toEqual([]);
-      expect(await credits().consume({ userId, amount: 26, service: "chat" })).toMatchObject({ newBalance: 74 });
+      expect(await credits().consume({ userId, amount: 26, service: "chat" })).toMatchObject({
+        newBalance: 74,
+      });
       expect(await info(userId)).toEqual({ availableCredits: 74, heldCredits: 0, debt: 0 });
     });
 
@@ -360,7 +371,12 @@ describeLedger("holds", (ledger) => {
       });
       after(minuteMs - 1);
       const settled = await graceful.settle({ userId, holdId, amount: 90 });
-      expect(settled).toMatchObject({ consumedAmount: 80, shortfall: 10, newBalance: 0, settledFrom: "balance" });
+      expect(settled).toMatchObject({
+        consumedAmount: 80,
+        shortfall: 10,
+        newBalance: 0,
+        settledFrom: "balance",
+      });
       after(minuteMs);
       expect(await graceful.settle({ userId, holdId, amount: 90 })).toEqual({ ...settled, replayed: true });
       expect(await refusal(graceful.settle({ userId, holdId, amount: 50 }))).toMatchObject({

@@ -115,7 +115,16 @@ export function newUser(): string {
 
 /** Everything the books say, as text: equal before and after what must change nothing. */
 export async function snapshot(ledger: Ledger): Promise<string> {
-  const tables = ["wallet", "batch", "transaction", "hold", "purchase", "subscription", "installation", "migration"];
+  const tables = [
+    "wallet",
+    "batch",
+    "transaction",
+    "hold",
+    "purchase",
+    "subscription",
+    "installation",
+    "migration",
+  ];
   const parts = await Promise.all(
     tables.map((table) =>
       ledger.sql<{ rows: string }>(
@@ -194,7 +203,10 @@ export function losingAnswers(database: Database, times: number): Database {
     inTransaction: false,
     query: async (text, parameters) => {
       const rows = await database.query(text, parameters);
-      if (/credits\.(consume|grant|grant_monthly|expire|hold|settle|reverse)(_for)?\(/.test(text) && left > 0) {
+      if (
+        /credits\.(consume|grant|grant_monthly|expire|hold|settle|reverse)(_for)?\(/.test(text) &&
+        left > 0
+      ) {
         left -= 1;
         throw connectionReset();
       }

@@ -318,7 +318,16 @@ describeLedger("the schema", (ledger) => {
       { name: "purchase", first: "purchase_id" },
     ]);
     expect(new Set(keys.map(({ name }) => name))).toEqual(
-      new Set(["installation", "migration", "purchase", "wallet", "batch", "transaction", "subscription"]),
+      new Set([
+        "installation",
+        "migration",
+        "purchase",
+        "wallet",
+        "batch",
+        "transaction",
+        "hold",
+        "subscription",
+      ]),
     );
   });
 
@@ -485,6 +494,8 @@ describeLedger("the schema", (ledger) => {
       ["less than nothing left", "remaining = -1, consumed = 11", "23514"],
       ["less than nothing consumed", "consumed = -1, remaining = 11", "23514"],
       ["less than nothing expired", "expired = -1, remaining = 11", "23514"],
+      ["less than nothing held", "held = -1, remaining = 11", "23514"],
+      ["more held than its books say", "held = held + 1", "23514"],
       ["more left than its books say", "remaining = remaining + 1", "23514"],
       ["more consumed than was left", "consumed = consumed + 1", "23514"],
       ["another amount", "amount = amount + 1", "23514"],
@@ -554,13 +565,31 @@ describeLedger("the schema", (ledger) => {
       ],
       [
         "a wallet of an empty name",
-        () => ({ user_id: "", sequence: 0, balance: 0, status: "active", last_at: at, created_at: at }),
+        () => ({
+          user_id: "",
+          sequence: 0,
+          balance: 0,
+          held: 0,
+          debt: 0,
+          status: "active",
+          last_at: at,
+          created_at: at,
+        }),
         "wallet",
         "23514",
       ],
       [
         "a wallet that is there",
-        () => ({ user_id: userId, sequence: 0, balance: 0, status: "active", last_at: at, created_at: at }),
+        () => ({
+          user_id: userId,
+          sequence: 0,
+          balance: 0,
+          held: 0,
+          debt: 0,
+          status: "active",
+          last_at: at,
+          created_at: at,
+        }),
         "wallet",
         "23505",
       ],
@@ -583,6 +612,7 @@ describeLedger("the schema", (ledger) => {
               remaining: 1,
               consumed: 0,
               expired: 0,
+              held: 0,
               granted_at: at,
             }
           : {};

@@ -14,6 +14,7 @@ import {
   startOfTime,
 } from "./ledger.ts";
 import * as model from "./model.ts";
+import * as holds from "./model-hold.ts";
 
 const plan = (id: string, monthlyGrant: number, validityDays: number, enabled = true) => ({
   id,
@@ -34,7 +35,7 @@ const sold = (id: string, credits: number, bonus: number, validityDays?: number)
 /** Small numbers, so that limits, replays, conflicts and drained batches all happen within a few steps. */
 const firstConfig = {
   registration: { enabled: true, amount: 20, validityDays: 30 },
-  limitations: { maxUserBalance: 300 },
+  limitations: { maxUserBalance: 300, holdGraceSeconds: 600 },
   subscription: {
     free: plan("free", 10, 45),
     basic: plan("basic", 100, 30),
@@ -48,7 +49,7 @@ const firstConfig = {
 /** What a later release might change. */
 const secondConfig = {
   registration: { enabled: true, amount: 25, validityDays: 10 },
-  limitations: { maxUserBalance: 450 },
+  limitations: { maxUserBalance: 450, holdGraceSeconds: 0 },
   subscription: { free: plan("free", 12, 30), pro: plan("pro", 180, 30), off: plan("off", 70, 30) },
   packages: { lite: sold("lite", 110, 10, 30), keep: sold("keep", 250, 0) },
   consumption: { chat: 3, ping: 0 },
@@ -70,6 +71,7 @@ function rulesOf(config: typeof firstConfig | typeof secondConfig): model.Rules 
     plans: config.subscription,
     packages: Object.fromEntries(packages),
     prices: config.consumption,
+    holdGraceSeconds: config.limitations.holdGraceSeconds,
   };
 }
 
@@ -98,7 +100,12 @@ class Real {
   }
 
   /** The id that a name of the model must have: what it had before, else the one seen now, if nothing else has it. */
-  expectedId(kind: "transaction" | "batch", userId: string, sequence: number, seen: unknown): string {
+  expectedId(
+    kind: "transaction" | "batch" | "hold",
+    userId: string,
+    sequence: number,
+    seen: unknown,
+  ): string {
     const name = `${kind} ${sequence} of ${userId}`;
     const known = this.idOf.get(name);
     if (known !== undefined) return known;
@@ -142,7 +149,7 @@ async function settle<Expected, Answer>(
   work: Promise<Answer>,
 ): Promise<{ expected: Expected; answer: Answer } | undefined> {
   // At once: the next call of a burst is made before this one is answered.
-  if (!("refusal" in expected)) state.books = expected.books;
+  state.books = expected.books;
   const actual = await attempt(work);
   if ("refusal" in expected) {
     const { fields, ...refusal } = expected.refusal;
@@ -193,8 +200,16 @@ class Step<Input> implements fc.AsyncCommand<Model, Real> {
 
 /** Calls of one user that do not wait for each other: they keep their order, in however many statements they go. */
 class Burst extends Step<null> {
-  constructor(private readonly members: readonly Pick<Step<unknown>, "perform" | "toString">[]) {
+  constructor(
+    userId: string,
+    private readonly members: readonly Pick<Step<unknown>, "perform" | "toString">[],
+  ) {
     super("burst", null, async (state, real) => {
+      // Grants of one statement repay a debt together: how many that are is not a rule.
+      if ((model.accountOf(state.books, userId).wallet?.debt ?? 0) > 0) {
+        for (const member of members) await member.perform(state, real);
+        return;
+      }
       const outcomes = await Promise.allSettled(members.map((member) => member.perform(state, real)));
       for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     });
@@ -544,14 +559,19 @@ function sorted<Row>(rows: readonly Row[]): Row[] {
 }
 
 const expireStep = step("processExpired", fc.constant(null), async (state, real) => {
-  const { books, booked } = model.processExpired(state.books, state.clock);
+  const before = state.books;
+  const { books, booked, timedOutHolds } = model.processExpired(state.books, state.clock);
   expect(await real.credits.processExpired()).toEqual({
     processedBatches: booked.length,
     processedUsers: new Set(booked.map(({ userId }) => userId)).size,
     totalExpiredAmount: booked.reduce((total, { transaction }) => total + transaction.amount, 0),
+    ...(timedOutHolds > 0 ? { timedOutHolds } : {}),
   });
   state.books = books;
   note("batch expired", booked.length);
+  note("hold timed out", timedOutHolds);
+  for (const { type } of newRows(before, books))
+    if (type === "debt_repayment") note("debt repaid by the job");
 });
 
 const burstStep = user.chain((userId) => {
@@ -563,7 +583,7 @@ const burstStep = user.chain((userId) => {
     grantPurchasedStep.map((one) => one.of(userId)),
     consumeForServiceStep.map((one) => one.of(userId)),
   );
-  return fc.array(members, { minLength: 2, maxLength: 8 }).map((some) => new Burst(some));
+  return fc.array(members, { minLength: 2, maxLength: 8 }).map((some) => new Burst(userId, some));
 });
 
 const configureStep = step("configure", fc.constantFrom(0, 1), async (state, real, index) => {
@@ -573,12 +593,190 @@ const configureStep = step("configure", fc.constantFrom(0, 1), async (state, rea
   real.credits = real.ledger.with(config);
 });
 
+// ---- Holds ----
+
+/** One of a user's holds, counted from the newest: of those that the books have open, or of all. */
+const holdChoice = { userId: user, isOpen: fc.constantFrom(true, true, true, false), nth: fc.nat(2) };
+
+const held = fc.record(
+  {
+    userId: user,
+    amount: fc.constantFrom(5, 30, 30, 90, 250),
+    service: fc.constantFrom("chat", "chat", "image"),
+    ttlSeconds: fc.constantFrom(1, 60, 86_400, 86_400),
+    overage: fc.constantFrom("reject", "take_available", "debt", "debt"),
+    idempotencyKey: fc.constantFrom("k1", "k2"),
+  },
+  { requiredKeys: ["userId", "amount", "service"] },
+);
+
+const holdStep = step("hold", held, async (state, real, input) => {
+  const result = await settle(
+    state,
+    holds.hold(state.books, state.clock, input),
+    real.credits.hold({ ...input, userId: real.id(input.userId) }),
+  );
+  if (result === undefined) return;
+  const { hold, replayed } = result.expected;
+  note(replayed ? "hold replayed" : "hold");
+  if (hold.parts.length > 1) note("hold in several batches");
+  expect(result.answer).toEqual({
+    holdId: real.expectedId("hold", input.userId, hold.number, result.answer.holdId),
+    amount: hold.amount,
+    expiresAt: new Date(hold.expiresAt),
+    newBalance: hold.available,
+    ...(replayed ? { replayed: true } : {}),
+  });
+});
+
+interface HoldChoice {
+  userId: string;
+  isOpen: boolean;
+  nth: number;
+}
+
+function choose(state: Model, real: Real, { userId, isOpen, nth }: HoldChoice) {
+  const all = model.accountOf(state.books, userId).wallet?.holds ?? [];
+  const among = all.filter(({ status }) => !isOpen || status === "open");
+  const hold = among.at(-1 - nth) ?? among.at(-1);
+  const holdId = hold && real.expectedId("hold", userId, hold.number, undefined);
+  return { hold, number: hold?.number ?? 0, holdId: holdId ?? "00000000-0000-7000-8000-000000000000" };
+}
+
+const settlement = fc.record(
+  {
+    ...holdChoice,
+    part: fc.constantFrom("none", "one", "half", "all", "all", "some more", "much more", "much more"),
+    description,
+  },
+  { requiredKeys: ["userId", "isOpen", "nth", "part"] },
+);
+
+const settleStep = step("settle", settlement, async (state, real, { part, ...input }) => {
+  const { hold, number, holdId } = choose(state, real, input);
+  const whole = hold?.amount ?? 10;
+  const amounts = { none: 0, one: 1, half: Math.ceil(whole / 2), all: whole, "some more": whole + 7 };
+  const amount = part === "much more" ? whole + 160 : amounts[part];
+  const { userId } = input;
+  const described = input.description === undefined ? {} : { description: input.description };
+  const before = state.books;
+  const result = await settle(
+    state,
+    holds.settle(state.rules, state.books, state.clock, { userId, hold: number, amount, ...described }),
+    real.credits.settle({ userId: real.id(userId), holdId, amount, ...described }),
+  );
+  if (result === undefined) return;
+  const { settlement, replayed } = result.expected;
+  const { transaction } = settlement;
+  noteSettlement(settlement, replayed);
+  for (const { type } of newRows(before, state.books)) note(`${type} by a settlement`);
+  expect(result.answer).toEqual({
+    transactionId: transaction
+      ? real.expectedId("transaction", userId, transaction.sequence, result.answer.transactionId)
+      : "",
+    consumedAmount: settlement.charged,
+    shortfall: settlement.asked - settlement.charged,
+    newBalance: settlement.available,
+    consumptionLog: (transaction?.allocations ?? []).map(({ batch, taken, remaining }, index) => ({
+      batchId: real.expectedId("batch", userId, batch, result.answer.consumptionLog[index]?.batchId),
+      consumed: taken,
+      batchRemaining: remaining,
+    })),
+    settledFrom: settlement.from,
+    ...(replayed ? { replayed: true } : {}),
+  });
+  // A loan's ids are told by no answer.
+  if (newRows(before, state.books).some(({ type }) => type === "debt"))
+    await compareHistory(state, real, userId);
+});
+
+function noteSettlement({ asked, charged, released, from }: model.Settlement, replayed: boolean): void {
+  note(replayed ? "settlement replayed" : "settlement");
+  if (replayed) return;
+  if (asked === 0) note("settled for 0");
+  else if (released > 0) note("settled for less");
+  if (asked > charged) note("settled short");
+  if (from === "balance") note("settled late");
+  if (from === "balance" && charged === 0) note("settled late for nothing");
+}
+
+const releaseStep = step("release", fc.record(holdChoice), async (state, real, input) => {
+  const { userId } = input;
+  const { number, holdId } = choose(state, real, input);
+  const result = await settle(
+    state,
+    holds.release(state.books, state.clock, { userId, hold: number }),
+    real.credits.release({ userId: real.id(userId), holdId }),
+  );
+  if (result === undefined) return;
+  const { settlement, replayed } = result.expected;
+  note(replayed ? "release replayed" : "release");
+  expect(result.answer).toEqual({
+    released: true,
+    releasedAmount: settlement.released,
+    newBalance: settlement.available,
+    ...(replayed ? { replayed: true } : {}),
+  });
+});
+
+const reversal = fc.record(
+  {
+    userId: user,
+    /** Counted from the newest: of the spends, or of all transactions. */
+    isSpend: fc.constantFrom(true, true, true, true, true, false),
+    nth: fc.nat(3),
+    amount: fc.constantFrom(1, 3, 20, 60),
+    idempotencyKey,
+    description,
+  },
+  { requiredKeys: ["userId", "isSpend", "nth"] },
+);
+
+const reverseStep = step("reverse", reversal, async (state, real, { isSpend, nth, ...input }) => {
+  const { userId } = input;
+  const all = model.accountOf(state.books, userId).wallet?.transactions ?? [];
+  const among = all.filter(({ type }) => !isSpend || type === "consumption");
+  const { sequence = 0 } = among.at(-1 - nth) ?? among.at(-1) ?? {};
+  // Repayments and breakage are told by no answer.
+  await compareHistory(state, real, userId);
+  const transactionId =
+    sequence === 0
+      ? "00000000-0000-7000-8000-000000000000"
+      : real.expectedId("transaction", userId, sequence, undefined);
+  const before = state.books;
+  const result = await settle(
+    state,
+    holds.reverse(state.books, state.clock, { ...input, transaction: sequence }),
+    real.credits.reverse({ ...input, userId: real.id(userId), transactionId }),
+  );
+  if (result === undefined) return;
+  const { transaction, replayed } = result.expected;
+  note(replayed ? "reversal replayed" : "reversal");
+  if (transaction.allocations.length > 1) note("reversal into several batches");
+  for (const { type } of newRows(before, state.books)) note(`${type} by a reversal`);
+  expect(result.answer).toEqual({
+    transactionId: real.expectedId("transaction", userId, transaction.sequence, result.answer.transactionId),
+    reversedAmount: transaction.amount,
+    newBalance: transaction.available,
+    ...(replayed ? { replayed: true } : {}),
+  });
+});
+
+/** The transactions that a step has written. */
+function newRows(before: model.Books, after: model.Books): model.Transaction[] {
+  return users.flatMap((name) => {
+    const { length } = model.accountOf(before, name).wallet?.transactions ?? [];
+    return model.accountOf(after, name).wallet?.transactions.slice(length) ?? [];
+  });
+}
+
 // ---- The clock ----
 
 type Move =
   | { by: number }
-  /** To a batch's end or a period's start of the model, the nth from now, and some milliseconds. */
-  | { to: "expiry" | "period"; nth: number; offset: number };
+  /** To a batch's or hold's end or a period's start of the model, the nth from now, and some milliseconds. */
+  | { to: Landmark; nth: number; offset: number };
+type Landmark = "expiry" | "period" | "timeout";
 
 const offset = fc.constantFrom(-1, 0, 1);
 const move: fc.Arbitrary<Move> = fc.oneof(
@@ -592,15 +790,21 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     arbitrary: fc.record({ by: fc.constantFrom(-1, -3_600_000, -2 * model.dayMs, -40 * model.dayMs) }),
   },
   { weight: 4, arbitrary: fc.record({ to: fc.constant("expiry" as const), nth: fc.nat(2), offset }) },
+  { weight: 4, arbitrary: fc.record({ to: fc.constant("timeout" as const), nth: fc.nat(2), offset }) },
   { weight: 3, arbitrary: fc.record({ to: fc.constant("period" as const), nth: fc.nat(2), offset }) },
 );
 
-function landmarks({ books, clock, rules }: Model, to: "expiry" | "period"): number[] {
+function landmarks({ books, clock, rules }: Model, to: Landmark): number[] {
   const accounts = Object.values(books.accounts);
   const instants: number[] = [];
   if (to === "expiry") {
     for (const { wallet } of accounts) {
       for (const { expiresAt } of wallet?.batches ?? []) instants.push(expiresAt ?? 0);
+    }
+  } else if (to === "timeout") {
+    for (const { wallet } of accounts) {
+      for (const { expiresAt, settlement } of wallet?.holds ?? [])
+        if (settlement === null) instants.push(expiresAt, expiresAt + rules.holdGraceSeconds * 1000);
     }
   } else {
     const subscribed = accounts.flatMap(({ subscriptions }) => subscriptions.map(({ anchor }) => anchor));
@@ -626,7 +830,7 @@ const clockStep = step("clock", move, async (state, real, input) => {
 // ---- Queries ----
 
 function signed({ type, amount }: model.Transaction): number {
-  return type === "consumption" || type === "expiration" ? -amount : amount;
+  return ["consumption", "expiration", "debt_repayment"].includes(type) ? -amount : amount;
 }
 
 async function comparePage(state: Model, real: Real, userId: string, pageIndex: number, pageSize: number) {
@@ -666,18 +870,23 @@ async function compareAccount(state: Model, real: Real, userId: string): Promise
   const { wallet } = account;
   const at = model.instant(account, state.clock);
   const actual = await real.credits.getWallet({ userId: real.id(userId) });
-  const open = [...(wallet?.batches ?? [])].sort(model.drainOrder).filter(({ remaining }) => remaining > 0);
+  const open = [...(wallet?.batches ?? [])]
+    .sort(model.drainOrder)
+    .filter((batch) => batch.remaining + batch.held > 0);
   expect(actual).toEqual(
     wallet && {
       userId: real.id(userId),
       status: wallet.frozen ? "frozen" : "active",
       transactionCount: wallet.transactions.length,
+      held: model.sum(wallet.batches.map(({ held }) => held)),
+      debt: wallet.debt,
       createdAt: new Date(wallet.createdAt),
       batches: open.map((batch, index) => ({
         id: real.expectedId("batch", userId, batch.sequence, actual?.batches[index]?.id),
         priority: batch.priority,
         amount: batch.amount,
         remaining: batch.remaining,
+        held: batch.held,
         grantedAt: new Date(batch.grantedAt),
         expiresAt: batch.expiresAt === null ? null : new Date(batch.expiresAt),
         expired: !model.isValid(batch, at),
@@ -688,8 +897,30 @@ async function compareAccount(state: Model, real: Real, userId: string): Promise
   const { nextGrantInfo, ...info } = await real.credits.getInfo({ userId: real.id(userId) });
   expect(info).toEqual({
     availableCredits: model.available(wallet, at),
+    heldCredits: model.sum(model.openHolds(wallet, at).map(({ amount }) => amount)),
+    debt: wallet?.debt ?? 0,
     nextExpiringBatch: expiring && { amount: expiring.amount, expiresAt: new Date(expiring.expiresAt) },
   });
+  const byId = (one: { holdId: string }, other: { holdId: string }) => (one.holdId < other.holdId ? -1 : 1);
+  const openHolds = await real.credits.getHolds({ userId: real.id(userId) });
+  // Oldest first; those of one instant in no promised order.
+  expect(openHolds.map(({ createdAt }) => createdAt)).toEqual(
+    openHolds.map(({ createdAt }) => createdAt).sort((one, other) => one.getTime() - other.getTime()),
+  );
+  expect([...openHolds].sort(byId)).toEqual(
+    model
+      .openHolds(wallet, at)
+      .map((hold) => ({
+        holdId: real.expectedId("hold", userId, hold.number, undefined),
+        amount: hold.amount,
+        service: hold.service,
+        overage: hold.overage,
+        metadata: null,
+        createdAt: new Date(hold.createdAt),
+        expiresAt: new Date(hold.expiresAt),
+      }))
+      .sort(byId),
+  );
   const next = model.nextGrants(state.rules, account, at);
   expect(next.length === 0 ? [null] : next).toContainEqual(
     nextGrantInfo && {
@@ -712,6 +943,10 @@ const weights: [fc.Arbitrary<fc.AsyncCommand<Model, Real>>, number][] = [
   [grantSubscriptionStep, 2],
   [grantPurchasedStep, 2],
   [consumeStep, 8],
+  [holdStep, 7],
+  [settleStep, 6],
+  [releaseStep, 2],
+  [reverseStep, 5],
   [consumeForServiceStep, 3],
   [freeServiceStep, 1],
   [freezeStep, 1],
@@ -719,7 +954,7 @@ const weights: [fc.Arbitrary<fc.AsyncCommand<Model, Real>>, number][] = [
   [upsertStep, 3],
   [dailyGrantStep, 3],
   [expireStep, 2],
-  [clockStep, 5],
+  [clockStep, 6],
   [pageStep, 1],
   [burstStep, 4],
   [configureStep, 1],
@@ -745,6 +980,30 @@ const expectedOutcomes = [
   "USER_BALANCE_NOT_FOUND",
   "WALLET_FROZEN",
   "BALANCE_LIMIT",
+  "hold",
+  "hold replayed",
+  "hold in several batches",
+  "hold timed out",
+  "settlement",
+  "settlement replayed",
+  "settled for 0",
+  "settled for less",
+  "settled short",
+  "settled late",
+  "release",
+  "release replayed",
+  "reversal",
+  "reversal replayed",
+  "reversal into several batches",
+  "expiration by a reversal",
+  "debt by a settlement",
+  "debt_repayment by a reversal",
+  "HOLD_NOT_FOUND",
+  "HOLD_SETTLED",
+  "HOLD_RELEASED",
+  "HOLD_EXPIRED",
+  "TRANSACTION_NOT_FOUND",
+  "NOT_REVERSIBLE",
   "UNKNOWN_PRICE",
   "UNKNOWN_PLAN",
 ];
@@ -773,6 +1032,7 @@ describe.each([
       }),
       { seed, numRuns },
     );
+    if (process.env.FC_OUTCOMES) console.info(Object.fromEntries(outcomes));
     if (numRuns >= 100) expect([...outcomes.keys()]).toEqual(expect.arrayContaining(expectedOutcomes));
   });
 });

@@ -18,6 +18,8 @@ export interface Rules {
   packages: Readonly<Record<string, { id: string; amount: number; validityDays?: number }>>;
   /** By service; any other costs 1. */
   prices: Readonly<Record<string, number>>;
+  /** How long after a hold's timeout its work can still be charged. */
+  holdGraceSeconds: number;
 }
 
 export interface Batch {
@@ -25,7 +27,10 @@ export interface Batch {
   sequence: number;
   priority: number;
   amount: number;
+  /** Neither held nor gone. */
   remaining: number;
+  /** What holds have set aside, those included that have timed out and whose end is not booked. */
+  held: number;
   grantedAt: number;
   expiresAt: number | null;
 }
@@ -38,7 +43,7 @@ type Meaning = Readonly<Record<string, unknown>>;
 export interface Transaction {
   sequence: number;
   type: string;
-  /** Positive; `consumption` and `expiration` show it negated. */
+  /** Positive; what leaves the wallet is shown negated. */
   amount: number;
   at: number;
   description: string | null;
@@ -53,13 +58,51 @@ export interface Transaction {
   allocations: readonly Allocation[];
   /** What `newBalance` said. */
   available: number;
+  /** The sequence of the spend that it gives back. */
+  reverses: number | null;
+}
+
+export type Overage = "reject" | "take_available" | "debt";
+
+/** Credits set aside (22). Holds are not history. */
+export interface Hold {
+  /** Its place among the wallet's holds, from 1: its name in the model. */
+  number: number;
+  amount: number;
+  service: string;
+  overage: Overage;
+  idempotencyKey: string | null;
+  createdAt: number;
+  expiresAt: number;
+  /** What is set aside in which batch, in drain order. */
+  parts: readonly { batch: number; amount: number }[];
+  /** What `newBalance` said. */
+  available: number;
+  /** As the books have it: one that has timed out is open until something books its end. */
+  status: "open" | "settled" | "released" | "expired";
+  settlement: Settlement | null;
+}
+
+/** What ending a hold answered. */
+export interface Settlement {
+  /** What the work cost. */
+  asked: number;
+  charged: number;
+  released: number;
+  /** Null where nothing was charged. */
+  transaction: Transaction | null;
+  from: "hold" | "balance";
+  available: number;
 }
 
 export interface Wallet {
   frozen: boolean;
   createdAt: number;
   lastAt: number;
+  /** What was lent and is not repaid. */
+  debt: number;
   batches: readonly Batch[];
+  holds: readonly Hold[];
   transactions: readonly Transaction[];
 }
 
@@ -102,8 +145,11 @@ export interface Refusal {
   limit?: number;
 }
 
-/** An operation's outcome: new books, or a refusal that leaves the books as they were (9). */
-export type Step<Answer> = { books: Books; answer: Answer } | { refusal: Refusal };
+/**
+ * An operation's outcome: new books, or a refusal that leaves the books as they were (9). Its `books` differ at most in that
+ * the end of holds that had timed out is booked, which was true already.
+ */
+export type Step<Answer> = { books: Books; answer: Answer } | { books: Books; refusal: Refusal };
 export type Posted = { transaction: Transaction; replayed: boolean };
 
 export const emptyBooks: Books = { accounts: {}, purchases: {} };
@@ -134,8 +180,24 @@ export function drainOrder(one: Batch, other: Batch): number {
   );
 }
 
+/** What is valid and free: neither held nor owed counts (6). */
+export function free(wallet: Wallet | null, at: number): number {
+  const batches = wallet === null ? [] : endTimedOut(wallet, at).batches;
+  return sum(batches.filter((batch) => isValid(batch, at)).map((batch) => batch.remaining));
+}
+
+/** What is free, less what is owed: below 0 where more is owed than there is. */
+export function funds(wallet: Wallet | null, at: number): number {
+  return free(wallet, at) - (wallet?.debt ?? 0);
+}
+
 export function available(wallet: Wallet | null, at: number): number {
-  return sum((wallet?.batches ?? []).filter((batch) => isValid(batch, at)).map((batch) => batch.remaining));
+  return Math.max(0, funds(wallet, at));
+}
+
+/** The holds that have not ended at T, whether or not a timeout is booked (22). */
+export function openHolds(wallet: Wallet | null, at: number): Hold[] {
+  return (wallet?.holds ?? []).filter(({ status, expiresAt }) => status === "open" && at < expiresAt);
 }
 
 /** The first valid batch in drain order that expires and has something left (7). */
@@ -143,7 +205,8 @@ export function nextExpiring(
   wallet: Wallet | null,
   at: number,
 ): { amount: number; expiresAt: number } | null {
-  for (const batch of [...(wallet?.batches ?? [])].sort(drainOrder)) {
+  const batches = wallet === null ? [] : endTimedOut(wallet, at).batches;
+  for (const batch of [...batches].sort(drainOrder)) {
     const { remaining, expiresAt } = batch;
     if (remaining > 0 && expiresAt !== null && isValid(batch, at)) return { amount: remaining, expiresAt };
   }
@@ -242,10 +305,15 @@ function withClaim(
 }
 
 export function grant(rules: Rules, books: Books, clock: number, request: GrantRequest): Step<Posted> {
+  const step = grantOnly(rules, books, clock, request);
+  if ("refusal" in step || step.answer.replayed) return step;
+  return { ...step, books: withRepayment(step.books, request.userId) };
+}
+
+/** A grant whose credits repay nothing yet: several of one call repay together. */
+function grantOnly(rules: Rules, before: Books, clock: number, request: GrantRequest): Step<Posted> {
   const { userId, type, grantPeriod } = request;
-  const account = accountOf(books, userId);
-  const { wallet } = account;
-  const at = instant(account, clock);
+  const { books, wallet, at } = begin(before, userId, clock);
   const name = grantName(request);
   const meaning = grantMeaning(request);
   const replay = (transaction: Transaction): Step<Posted> => ({
@@ -255,7 +323,7 @@ export function grant(rules: Rules, books: Books, clock: number, request: GrantR
 
   const done = findReplay(books, request, name, meaning);
   if (done !== null)
-    return "fields" in done ? { refusal: { code: "IDEMPOTENCY_CONFLICT", ...done } } : replay(done);
+    return "fields" in done ? { books, refusal: { code: "IDEMPOTENCY_CONFLICT", ...done } } : replay(done);
 
   let amount = request.amount;
   if (type === "monthly_grant" && grantPeriod !== undefined) {
@@ -268,10 +336,10 @@ export function grant(rules: Rules, books: Books, clock: number, request: GrantR
     if (newest !== undefined && amount <= 0) return replay(newest);
   }
   if (type !== "purchase" && request.force !== true) {
-    const room = rules.balanceMax - available(wallet, at);
+    const room = rules.balanceMax - funds(wallet, at);
     if (room <= 0) {
       const facts = { limit: rules.balanceMax, available: available(wallet, at) };
-      return { refusal: { code: "BALANCE_LIMIT", ...facts } };
+      return { books, refusal: { code: "BALANCE_LIMIT", ...facts } };
     }
     amount = Math.min(amount, room);
   }
@@ -281,15 +349,15 @@ export function grant(rules: Rules, books: Books, clock: number, request: GrantR
     priority: request.priority ?? 0,
     amount,
     remaining: amount,
+    held: 0,
     grantedAt: at,
     expiresAt: validityDays === undefined ? null : (request.periodStart ?? at) + validityDays * dayMs,
   };
-  const opened = wallet ?? { frozen: false, createdAt: at, lastAt: at, batches: [], transactions: [] };
+  const opened = wallet ?? emptyWallet(at);
   const transaction: Transaction = {
-    sequence: batch.sequence,
+    ...line(opened, at),
     type,
     amount,
-    at,
     description: request.description ?? null,
     sourcePlan: request.sourcePlan ?? null,
     period: grantPeriod ?? null,
@@ -297,7 +365,7 @@ export function grant(rules: Rules, books: Books, clock: number, request: GrantR
     name,
     meaning,
     allocations: [{ batch: batch.sequence, taken: amount, remaining: amount }],
-    available: available(opened, at) + amount,
+    available: Math.max(0, funds(opened, at) + amount),
   };
   const filled = { ...opened, batches: [...opened.batches, batch] };
   const next = withWallet(books, userId, post(filled, transaction));
@@ -318,7 +386,7 @@ export function grantPurchased(
   { userId, priceId, purchaseId }: { userId: string; priceId: string; purchaseId: string },
 ): Step<Posted> {
   const sold = rules.packages[priceId];
-  if (sold === undefined) return { refusal: { code: "UNKNOWN_PRICE" } };
+  if (sold === undefined) return { books, refusal: { code: "UNKNOWN_PRICE" } };
   const { id: packageId, ...content } = sold;
   return grant(rules, books, clock, { userId, type: "purchase", priceId, purchaseId, packageId, ...content });
 }
@@ -361,11 +429,9 @@ export interface ConsumeRequest {
 }
 
 /** All or nothing, in drain order (4, 20); the checks in the order of rule 9. */
-export function consume(books: Books, clock: number, request: ConsumeRequest): Step<Posted> {
+export function consume(before: Books, clock: number, request: ConsumeRequest): Step<Posted> {
   const { userId, service, amount, idempotencyKey } = request;
-  const account = accountOf(books, userId);
-  const { wallet } = account;
-  const at = instant(account, clock);
+  const { books, wallet, at } = begin(before, userId, clock);
   const name = idempotencyKey === undefined ? null : `key ${idempotencyKey}`;
   const meaning = { type: "consumption", service, amount };
   const done = name === null ? undefined : wallet?.transactions.find((row) => row.name === name);
@@ -373,35 +439,26 @@ export function consume(books: Books, clock: number, request: ConsumeRequest): S
     const fields = differences(done.meaning, meaning);
     // A configured price is not part of what the caller meant: it may have changed in between.
     const isSame = fields.every((field) => field === "amount" && request.amountGiven === false);
-    if (!isSame) return { refusal: { code: "IDEMPOTENCY_CONFLICT", fields } };
+    if (!isSame) return { books, refusal: { code: "IDEMPOTENCY_CONFLICT", fields } };
     return { books, answer: { transaction: done, replayed: true } };
   }
-  if (wallet === null) return { refusal: { code: "USER_BALANCE_NOT_FOUND" } };
-  if (wallet.frozen) return { refusal: { code: "WALLET_FROZEN" } };
-  const funds = available(wallet, at);
-  if (funds < amount) {
-    return { refusal: { code: "INSUFFICIENT_CREDITS", required: amount, available: funds } };
+  if (wallet === null) return { books, refusal: { code: "USER_BALANCE_NOT_FOUND" } };
+  if (wallet.frozen) return { books, refusal: { code: "WALLET_FROZEN" } };
+  const rest = funds(wallet, at) - amount;
+  if (rest < 0) {
+    const facts = { required: amount, available: available(wallet, at) };
+    return { books, refusal: { code: "INSUFFICIENT_CREDITS", ...facts } };
   }
-  const allocations: Allocation[] = [];
-  let wanted = amount;
-  for (const batch of [...wallet.batches].sort(drainOrder)) {
-    const taken = isValid(batch, at) ? Math.min(batch.remaining, wanted) : 0;
-    if (taken > 0) allocations.push({ batch: batch.sequence, taken, remaining: batch.remaining - taken });
-    wanted -= taken;
-  }
+  const allocations = allocate(wallet, at, amount);
   const transaction: Transaction = {
-    sequence: wallet.transactions.length + 1,
+    ...line(wallet, at),
     type: "consumption",
     amount,
-    at,
     description: request.description ?? null,
-    sourcePlan: null,
-    period: null,
-    expiresAt: null,
     name,
     meaning,
     allocations,
-    available: funds - amount,
+    available: rest,
   };
   return {
     books: withWallet(books, userId, post(drain(wallet, allocations), transaction)),
@@ -409,56 +466,118 @@ export function consume(books: Books, clock: number, request: ConsumeRequest): S
   };
 }
 
+/** What an amount takes from which batch, in drain order (4). */
+export function allocate(wallet: Wallet, at: number, amount: number): Allocation[] {
+  const allocations: Allocation[] = [];
+  let wanted = amount;
+  for (const batch of [...wallet.batches].sort(drainOrder)) {
+    const taken = isValid(batch, at) ? Math.min(batch.remaining, wanted) : 0;
+    if (taken > 0) allocations.push({ batch: batch.sequence, taken, remaining: batch.remaining - taken });
+    wanted -= taken;
+  }
+  return allocations;
+}
+
 export function setFrozen(books: Books, userId: string, frozen: boolean): Step<null> {
   const { wallet } = accountOf(books, userId);
-  if (wallet === null) return { refusal: { code: "USER_BALANCE_NOT_FOUND" } };
+  if (wallet === null) return { books, refusal: { code: "USER_BALANCE_NOT_FOUND" } };
   return { books: withWallet(books, userId, { ...wallet, frozen }), answer: null };
 }
 
-// ---- Expiry ----
+// ---- What time does ----
 
 /**
- * Books what has expired, one transaction per batch, what expired first before the rest (6). A wallet whose T is ahead
- * of the clock waits until the clock has passed an expiry.
+ * Gives back what holds whose time is over had set aside (22). T judges that; whatever writes to the wallet books it first, or
+ * the job.
+ */
+export function endTimedOut(wallet: Wallet, at: number): Wallet {
+  let next = wallet;
+  for (const hold of wallet.holds) {
+    if (hold.status !== "open" || at < hold.expiresAt) continue;
+    const batches = next.batches.map((batch) => {
+      const part = hold.parts.find((one) => one.batch === batch.sequence);
+      if (part === undefined) return batch;
+      return { ...batch, held: batch.held - part.amount, remaining: batch.remaining + part.amount };
+    });
+    next = { ...withHold(next, { ...hold, status: "expired" }), batches, lastAt: at };
+  }
+  return next;
+}
+
+/** T, and a wallet in which the end of holds that have timed out is booked. */
+export function begin(books: Books, userId: string, clock: number) {
+  const account = accountOf(books, userId);
+  const at = instant(account, clock);
+  if (account.wallet === null) return { books, wallet: null, at };
+  const wallet = endTimedOut(account.wallet, at);
+  return { books: withWallet(books, userId, wallet), wallet, at };
+}
+
+/** Repays what is owed from what is free, in drain order (24). What is available stays the same: it was owed. */
+export function withRepayment(books: Books, userId: string): Books {
+  const { wallet } = accountOf(books, userId);
+  if (wallet === null) return books;
+  const { lastAt: at, debt } = wallet;
+  const amount = Math.min(debt, free(wallet, at));
+  if (amount === 0) return books;
+  const allocations = allocate(wallet, at, amount);
+  const type = "debt_repayment";
+  const transaction = { ...line(wallet, at), type, amount, allocations, available: available(wallet, at) };
+  const poorer = drain({ ...wallet, debt: debt - amount }, allocations);
+  return withWallet(books, userId, post(poorer, transaction));
+}
+
+/**
+ * Books the end of holds that have timed out, and then what has expired, one transaction per batch, what expired first before
+ * the rest (6). A wallet whose T is ahead of the clock waits until the clock has passed an end.
  */
 export function processExpired(books: Books, clock: number) {
   const booked: { userId: string; transaction: Transaction }[] = [];
+  let timedOutHolds = 0;
   let next = books;
-  for (const userId of Object.keys(books.accounts)) {
-    const account = accountOf(books, userId);
-    const at = instant(account, clock);
-    const expiryOrder = (one: Batch, other: Batch) =>
-      (one.expiresAt ?? Infinity) - (other.expiresAt ?? Infinity) || drainOrder(one, other);
-    const batches = (account.wallet?.batches ?? [])
-      .filter(({ expiresAt }) => expiresAt !== null)
-      .sort(expiryOrder);
-    if (!batches.some(({ remaining, expiresAt }) => remaining > 0 && (expiresAt ?? Infinity) <= clock))
-      continue;
-    for (const { sequence: batch } of batches) {
-      const { wallet } = accountOf(next, userId);
-      const expired = wallet?.batches.find((one) => one.sequence === batch);
-      if (wallet === null || expired === undefined || expired.remaining === 0 || isValid(expired, at))
-        continue;
-      const allocations = [{ batch, taken: expired.remaining, remaining: 0 }];
-      const transaction: Transaction = {
-        sequence: wallet.transactions.length + 1,
-        type: "expiration",
-        amount: expired.remaining,
-        at,
-        description: null,
-        sourcePlan: null,
-        period: null,
-        expiresAt: null,
-        name: null,
-        meaning: {},
-        allocations,
-        available: available(wallet, at),
-      };
-      next = withWallet(next, userId, post(drain(wallet, allocations), transaction));
+  const visit = (userId: string) => {
+    const { holds = [] } = accountOf(next, userId).wallet ?? {};
+    const { books: ended, wallet, at } = begin(next, userId, clock);
+    const endings = holds.filter(({ status }, index) => status !== wallet?.holds[index]?.status);
+    next = endings.length > 0 ? withRepayment(ended, userId) : ended;
+    timedOutHolds += endings.length;
+    for (const transaction of expirations(accountOf(next, userId).wallet, at)) {
+      const { wallet: fuller } = accountOf(next, userId);
+      if (fuller === null) continue;
+      next = withWallet(next, userId, post(drain(fuller, transaction.allocations), transaction));
       booked.push({ userId, transaction });
     }
+  };
+  const users = Object.keys(books.accounts);
+  const walletOf = (userId: string) => accountOf(next, userId).wallet;
+  const isOver = (end: number | null) => end !== null && end <= clock;
+  for (const userId of users) {
+    const holds = walletOf(userId)?.holds ?? [];
+    if (holds.some(({ status, expiresAt }) => status === "open" && isOver(expiresAt))) visit(userId);
   }
-  return { books: next, booked };
+  for (const userId of users) {
+    const batches = walletOf(userId)?.batches ?? [];
+    if (batches.some(({ remaining, expiresAt }) => remaining > 0 && isOver(expiresAt))) visit(userId);
+  }
+  return { books: next, booked, timedOutHolds };
+}
+
+/** One for each batch that has expired and has something free left. */
+function expirations(wallet: Wallet | null, at: number): Transaction[] {
+  if (wallet === null) return [];
+  const expiryOrder = (one: Batch, other: Batch) =>
+    (one.expiresAt ?? Infinity) - (other.expiresAt ?? Infinity) || drainOrder(one, other);
+  const gone = wallet.batches.filter(
+    ({ remaining, expiresAt }) => remaining > 0 && expiresAt !== null && expiresAt <= at,
+  );
+  return gone.sort(expiryOrder).map(({ sequence: batch, remaining: taken }, index) => ({
+    ...line(wallet, at),
+    sequence: wallet.transactions.length + 1 + index,
+    type: "expiration",
+    amount: taken,
+    allocations: [{ batch, taken, remaining: 0 }],
+    available: available(wallet, at),
+  }));
 }
 
 // ---- Periods ----
@@ -540,7 +659,7 @@ export function upsertSubscription(
   userId: string,
   given: Omit<Subscription, "entitledFrom">,
 ): Step<null> {
-  if (rules.plans[given.planId] === undefined) return { refusal: { code: "UNKNOWN_PLAN" } };
+  if (rules.plans[given.planId] === undefined) return { books, refusal: { code: "UNKNOWN_PLAN" } };
   const account = accountOf(books, userId);
   const at = instant(account, clock);
   const before = account.subscriptions.find((one) => one.id === given.id);
@@ -642,8 +761,9 @@ export function processDailyGrant(rules: Rules, books: Books, clock: number): Da
     for (const { planId, status } of liveSubscriptions(account, at)) {
       if (entitledStatuses.has(status) && rules.plans[planId] === undefined) failed.push({ userId, planId });
     }
+    const earlier = granted.length;
     for (const { planId, start, plan } of duePeriods(rules, account, at)) {
-      const step = grant(rules, next, clock, {
+      const request: GrantRequest = {
         userId,
         type: "monthly_grant",
         amount: plan.monthlyGrant,
@@ -651,11 +771,16 @@ export function processDailyGrant(rules: Rules, books: Books, clock: number): Da
         sourcePlan: planId,
         grantPeriod: periodLabel(start),
         periodStart: start,
-      });
-      if ("refusal" in step || step.answer.replayed) continue;
+      };
+      const name = grantName(request);
+      // Granted before: there is nothing to do.
+      if (account.wallet?.transactions.some((row) => row.name === name)) continue;
+      const step = grantOnly(rules, next, clock, request);
       next = step.books;
+      if ("refusal" in step || step.answer.replayed) continue;
       granted.push({ userId, transaction: step.answer.transaction });
     }
+    if (granted.length > earlier) next = withRepayment(next, userId);
   }
   const failures = new Set(failed.map(({ userId }) => userId));
   const successes = new Set(granted.map(({ userId }) => userId).filter((userId) => !failures.has(userId)));
@@ -666,11 +791,30 @@ export function processDailyGrant(rules: Rules, books: Books, clock: number): Da
 
 // ---- Writing ----
 
-function post(wallet: Wallet, transaction: Transaction): Wallet {
+function emptyWallet(at: number): Wallet {
+  return { frozen: false, createdAt: at, lastAt: at, debt: 0, batches: [], holds: [], transactions: [] };
+}
+
+/** A wallet's next transaction, as far as they are all alike. */
+export function line(wallet: Wallet, at: number) {
+  return {
+    sequence: wallet.transactions.length + 1,
+    at,
+    description: null,
+    sourcePlan: null,
+    period: null,
+    expiresAt: null,
+    name: null,
+    meaning: {},
+    reverses: null,
+  };
+}
+
+export function post(wallet: Wallet, transaction: Transaction): Wallet {
   return { ...wallet, lastAt: transaction.at, transactions: [...wallet.transactions, transaction] };
 }
 
-function drain(wallet: Wallet, allocations: readonly Allocation[]): Wallet {
+export function drain(wallet: Wallet, allocations: readonly Allocation[]): Wallet {
   const batches = wallet.batches.map((batch) => {
     const allocation = allocations.find((one) => one.batch === batch.sequence);
     return allocation === undefined ? batch : { ...batch, remaining: allocation.remaining };
@@ -678,7 +822,13 @@ function drain(wallet: Wallet, allocations: readonly Allocation[]): Wallet {
   return { ...wallet, batches };
 }
 
-function withWallet(books: Books, userId: string, wallet: Wallet): Books {
+/** A new hold, or what became of it. */
+export function withHold(wallet: Wallet, hold: Hold): Wallet {
+  const others = wallet.holds.filter(({ number }) => number !== hold.number);
+  return { ...wallet, holds: [...others, hold].sort((one, other) => one.number - other.number) };
+}
+
+export function withWallet(books: Books, userId: string, wallet: Wallet): Books {
   return withAccount(books, userId, { ...accountOf(books, userId), wallet });
 }
 
@@ -686,6 +836,6 @@ function withAccount(books: Books, userId: string, account: Account): Books {
   return { ...books, accounts: { ...books.accounts, [userId]: account } };
 }
 
-function sum(amounts: readonly number[]): number {
+export function sum(amounts: readonly number[]): number {
   return amounts.reduce((total, amount) => total + amount, 0);
 }

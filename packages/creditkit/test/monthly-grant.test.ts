@@ -814,6 +814,8 @@ describeLedger("the monthly grant", (ledger) => {
     });
     expect(await off.getInfo({ userId })).toEqual({
       availableCredits: 0,
+      heldCredits: 0,
+      debt: 0,
       nextExpiringBatch: null,
       nextGrantInfo: null,
     });

@@ -8,6 +8,8 @@ describeLedger("queries", (ledger) => {
     const userId = newUser();
     expect(await credits().getInfo({ userId })).toEqual({
       availableCredits: 0,
+      heldCredits: 0,
+      debt: 0,
       nextExpiringBatch: null,
       nextGrantInfo: null,
     });

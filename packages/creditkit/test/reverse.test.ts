@@ -20,7 +20,10 @@ describeLedger("reverse", (ledger) => {
       (await credits().getWallet({ userId }))?.batches.map(({ id, remaining }) => [id, remaining]) ?? [],
     );
   const history = async (userId: string) =>
-    (await credits().getTransactions({ userId, pageSize: 100 })).items.map(({ type, amount }) => ({ type, amount }));
+    (await credits().getTransactions({ userId, pageSize: 100 })).items.map(({ type, amount }) => ({
+      type,
+      amount,
+    }));
 
   describe("is refused", () => {
     it("for a transaction that is not there, is somebody else's or is no id at all", async () => {
@@ -73,8 +76,20 @@ describeLedger("reverse", (ledger) => {
       return { reversedAmount, newBalance, ...(await batches(userId)) };
     };
     expect(await reverse(25)).toEqual({ reversedAmount: 25, newBalance: 55, [never]: 50, [late]: 5 });
-    expect(await reverse(30)).toEqual({ reversedAmount: 30, newBalance: 85, [never]: 50, [late]: 30, [soon]: 5 });
-    expect(await reverse(15)).toEqual({ reversedAmount: 15, newBalance: 100, [never]: 50, [late]: 30, [soon]: 20 });
+    expect(await reverse(30)).toEqual({
+      reversedAmount: 30,
+      newBalance: 85,
+      [never]: 50,
+      [late]: 30,
+      [soon]: 5,
+    });
+    expect(await reverse(15)).toEqual({
+      reversedAmount: 15,
+      newBalance: 100,
+      [never]: 50,
+      [late]: 30,
+      [soon]: 20,
+    });
     expect(await history(userId)).toEqual([
       ...[15, 30, 25].map((amount) => ({ type: "reversal", amount })),
       { type: "consumption", amount: -70 },
@@ -130,7 +145,10 @@ describeLedger("reverse", (ledger) => {
     await grant(userId, 20, 1);
     const transactionId = await consume(userId, 5);
     ledger().clock.set(new Date(ledger().clock.now().getTime() + dayMs));
-    expect(await credits().reverse({ userId, transactionId })).toMatchObject({ reversedAmount: 5, newBalance: 0 });
+    expect(await credits().reverse({ userId, transactionId })).toMatchObject({
+      reversedAmount: 5,
+      newBalance: 0,
+    });
     await credits().processExpired();
     expect(await history(userId)).toEqual([
       { type: "expiration", amount: -15 },

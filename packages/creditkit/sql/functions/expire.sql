@@ -61,7 +61,9 @@ begin
   end if;
   v_ended := credits.end_timed_out_holds(p_user_ids, v_now, p_page);
   if v_ended <> '[]' then
-    perform credits.repay_debt(p_user_ids, v_now);
+    perform credits.repay_debt(
+      array(select distinct ended.user_id from jsonb_to_recordset(v_ended) as ended (user_id text)), v_now
+    );
   end if;
 
   with owner as (

@@ -426,7 +426,15 @@ begin
       /* shard: and wallet.user_id = any (v_user_ids) */;
 
     if 0 < any (w_debt) then
-      perform credits.repay_debt(w_user_id, v_now);
+      -- Who was granted something: what others of this call owe is not its business.
+      perform credits.repay_debt(
+        array(
+          select receiver.user_id
+          from unnest(w_user_id, w_granted) as receiver (user_id, granted)
+          where receiver.granted > 0
+        ),
+        v_now
+      );
     end if;
   end if;
 

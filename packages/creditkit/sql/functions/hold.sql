@@ -222,7 +222,10 @@ begin
     and batch.id = freed.batch_id;
 
   update credits.wallet
-  set held = wallet.held - freed.amount
+  set
+    held = wallet.held - freed.amount,
+    -- T is never earlier from here on: what has timed out does not come back (rule 2).
+    last_at = greatest(wallet.last_at, p_now)
   from (
     select ended.user_id, sum(ended.amount)::bigint as amount
     from jsonb_to_recordset(v_ended) as ended (user_id text, amount bigint)

@@ -228,7 +228,8 @@ begin
   v_row.available_after := p_hold.available_at_end;
   return credits.settlement_result(
     v_row, coalesce(p_hold.settled_amount, 0), p_hold.amount,
-    case when v_row.created_at >= p_hold.expires_at then 'balance' else 'hold' end,
+    -- Of the hold, not of the transaction: a late one may have found nothing to charge.
+    case when p_hold.ended_at >= p_hold.expires_at then 'balance' else 'hold' end,
     -- Sent again after its answer got lost, not asked for again.
     case when v_is_own then credits.available_before(v_row.user_id, v_row.sequence) end,
     not v_is_own

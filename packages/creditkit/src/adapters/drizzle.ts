@@ -159,8 +159,8 @@ export const hold = creditsSchema.table(
     primaryKey({ columns: [table.userId, table.id] }),
     foreignKey({ columns: [table.userId], foreignColumns: [wallet.userId] }),
     uniqueIndex("hold_key").on(table.userId, table.key).where(sql`key is not null`),
-    index("hold_open").on(table.userId).where(sql`status = 'open'`),
-    index("hold_expiring").on(table.expiresAt, table.userId, table.id).where(sql`status = 'open'`),
+    index("hold_open").on(table.userId).where(sql`status = 'open'::text`),
+    index("hold_expiring").on(table.expiresAt, table.userId, table.id).where(sql`status = 'open'::text`),
   ],
 );
 

@@ -193,7 +193,8 @@ export function createCredits({
       engine.installed();
       return result;
     },
-    meter: <Value>(params: MeterParams, work: (meter: Meter) => Promise<Value>) => meter(engine, params, work),
+    meter: <Value>(params: MeterParams, work: (meter: Meter) => Promise<Value>) =>
+      meter(engine, params, work),
     processDailyGrant: () => reported(engine.logger, "grant", () => processDailyGrant(engine)),
     processExpired: () => reported(engine.logger, "expire", () => processExpired(engine)),
   };

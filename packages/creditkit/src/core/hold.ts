@@ -1,6 +1,6 @@
 import {
   type Metadata,
-  overages,
+  type overages,
   parseId,
   parseMetadata,
   parseOptionalId,

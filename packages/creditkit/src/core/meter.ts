@@ -80,7 +80,8 @@ export async function meter<Value>(
     });
   }
   running.begin(holdId, amount);
-  const end = (units: number) => settleAfterwards(engine, { userId, holdId, description, held: amount }, units);
+  const end = (units: number) =>
+    settleAfterwards(engine, { userId, holdId, description, held: amount }, units);
   let value: Value;
   try {
     value = await work(running);
@@ -157,7 +158,10 @@ async function settleAfterwards(engine: Engine, work: Held, units: number): Prom
   } catch (error) {
     if (isRefused(error, "INSUFFICIENT_CREDITS") && units > engine.units(held)) {
       // Overage `reject`: the work is done all the same, so it costs what was held.
-      engine.logger?.warn({ ...errorFields(error) }, "Metered work cost more than was held, which is charged");
+      engine.logger?.warn(
+        { ...errorFields(error) },
+        "Metered work cost more than was held, which is charged",
+      );
       return settleAfterwards(engine, work, engine.units(held));
     }
     engine.logger?.error({ ...errorFields(error) }, "Metered work could not be settled");

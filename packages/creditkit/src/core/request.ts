@@ -88,9 +88,13 @@ export function refusalError(engine: Engine, refusal: Refusal): CreditsError {
     case "TRANSACTION_NOT_FOUND":
       return new CreditsError(code, "The user has no such transaction");
     case "NOT_REVERSIBLE":
-      return new CreditsError(code, `Not reversible: ${available} of this transaction can still be given back`, {
-        available,
-      });
+      return new CreditsError(
+        code,
+        `Not reversible: ${available} of this transaction can still be given back`,
+        {
+          available,
+        },
+      );
   }
 }
 

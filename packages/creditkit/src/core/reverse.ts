@@ -47,7 +47,10 @@ export async function reverse(engine: Engine, params: ReverseParams): Promise<Re
     transaction_id: isUuid(transactionId) ? transactionId : null,
     amount,
     // The whole is one thing, whoever asks again; parts are as many as there are calls, unless a key says otherwise.
-    key: key === undefined && amount !== undefined ? undefined : `reversal:${transactionId.toLowerCase()}:${key ?? ""}`,
+    key:
+      key === undefined && amount !== undefined
+        ? undefined
+        : `reversal:${transactionId.toLowerCase()}:${key ?? ""}`,
     description,
   };
   const answer = await engine.call<Refusal | ReversalAnswer>(

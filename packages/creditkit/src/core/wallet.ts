@@ -26,7 +26,8 @@ export interface CreditsInfo {
  */
 export async function getInfo(engine: Engine, params: UserParams): Promise<CreditsInfo> {
   const userId = parseId("userId", parseParameters(params).userId);
-  if (!engine.config.enabled) return { availableCredits: 0, heldCredits: 0, debt: 0, nextExpiringBatch: null, nextGrantInfo: null };
+  if (!engine.config.enabled)
+    return { availableCredits: 0, heldCredits: 0, debt: 0, nextExpiringBatch: null, nextGrantInfo: null };
   const info = await submit<InfoAnswer>(engine, "get_info", { user_id: userId, plans: planTable(engine) });
   return {
     availableCredits: engine.credits(info.available),
