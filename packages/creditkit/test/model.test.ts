@@ -178,7 +178,9 @@ class Step<Input> implements fc.AsyncCommand<Model, Real> {
   }
 
   async run(state: Model, real: Real): Promise<void> {
+    const before = state.books;
     await this.act(state, real, this.input);
+    for (const { type } of newRows(before, state.books)) note(`${type} by ${this.name}`);
     expect(await real.credits.audit()).toEqual({ ok: true, violations: [] });
     for (const user of users) await compareAccount(state, real, user);
   }
@@ -317,7 +319,7 @@ const grantInput: fc.Arbitrary<GrantInput> = fc.oneof(
   },
 );
 
-const grantStep = step("grant", grantInput, async (state, real, input) => {
+async function grant(state: Model, real: Real, input: GrantInput): Promise<void> {
   const params = {
     ...input,
     userId: real.id(input.userId),
@@ -329,7 +331,9 @@ const grantStep = step("grant", grantInput, async (state, real, input) => {
     real.credits.grant(params),
   );
   if (result !== undefined) compareGrant(real, input.userId, result.answer, result.expected);
-});
+}
+
+const grantStep = step("grant", grantInput, grant);
 
 const registrationStep = step("grantRegistrationBonus", user, async (state, real, userId) => {
   const result = await settle(
@@ -559,7 +563,6 @@ function sorted<Row>(rows: readonly Row[]): Row[] {
 }
 
 const expireStep = step("processExpired", fc.constant(null), async (state, real) => {
-  const before = state.books;
   const { books, booked, timedOutHolds } = model.processExpired(state.books, state.clock);
   expect(await real.credits.processExpired()).toEqual({
     processedBatches: booked.length,
@@ -570,8 +573,6 @@ const expireStep = step("processExpired", fc.constant(null), async (state, real)
   state.books = books;
   note("batch expired", booked.length);
   note("hold timed out", timedOutHolds);
-  for (const { type } of newRows(before, books))
-    if (type === "debt_repayment") note("debt repaid by the job");
 });
 
 const burstStep = user.chain((userId) => {
@@ -586,6 +587,21 @@ const burstStep = user.chain((userId) => {
   return fc.array(members, { minLength: 2, maxLength: 8 }).map((some) => new Burst(userId, some));
 });
 
+/** Steps one after the other: what seldom comes about by chance. */
+class Series extends Step<null> {
+  constructor(private readonly members: readonly Step<unknown>[]) {
+    super("series", null, async () => {});
+  }
+
+  override async run(state: Model, real: Real): Promise<void> {
+    for (const member of this.members) await member.run(state, real);
+  }
+
+  override toString(): string {
+    return `one by one [${this.members.join(", ")}]`;
+  }
+}
+
 const configureStep = step("configure", fc.constantFrom(0, 1), async (state, real, index) => {
   const config = configs[index];
   if (config === undefined) return;
@@ -598,19 +614,34 @@ const configureStep = step("configure", fc.constantFrom(0, 1), async (state, rea
 /** One of a user's holds, counted from the newest: of those that the books have open, or of all. */
 const holdChoice = { userId: user, isOpen: fc.constantFrom(true, true, true, false), nth: fc.nat(2) };
 
-const held = fc.record(
+const holdInput = {
+  userId: user,
+  amount: fc.constantFrom(5, 30, 30, 90, 250),
+  service: fc.constantFrom("chat", "chat", "image"),
+  ttlSeconds: fc.constantFrom(1, 60, 86_400, 86_400),
+  overage: fc.constantFrom("reject", "take_available", "debt", "debt", "debt"),
+};
+
+const held = fc.oneof(
+  { weight: 3, arbitrary: fc.record(holdInput, { requiredKeys: ["userId", "amount", "service"] }) },
+  // Mostly the same, so that a key's second use is often a replay, and what differs one thing only.
   {
-    userId: user,
-    amount: fc.constantFrom(5, 30, 30, 90, 250),
-    service: fc.constantFrom("chat", "chat", "image"),
-    ttlSeconds: fc.constantFrom(1, 60, 86_400, 86_400),
-    overage: fc.constantFrom("reject", "take_available", "debt", "debt"),
-    idempotencyKey: fc.constantFrom("k1", "k2"),
+    weight: 2,
+    arbitrary: fc.record(
+      {
+        ...holdInput,
+        amount: fc.constantFrom(30, 30, 30, 30, 5),
+        service: fc.constantFrom("chat", "chat", "chat", "chat", "image"),
+        ttlSeconds: fc.constantFrom(900, 900, 900, 60),
+        overage: fc.constantFrom("take_available", "take_available", "debt"),
+        idempotencyKey,
+      },
+      { requiredKeys: ["userId", "amount", "service", "idempotencyKey"] },
+    ),
   },
-  { requiredKeys: ["userId", "amount", "service"] },
 );
 
-const holdStep = step("hold", held, async (state, real, input) => {
+async function makeHold(state: Model, real: Real, input: holds.HoldRequest): Promise<void> {
   const result = await settle(
     state,
     holds.hold(state.books, state.clock, input),
@@ -627,7 +658,9 @@ const holdStep = step("hold", held, async (state, real, input) => {
     newBalance: hold.available,
     ...(replayed ? { replayed: true } : {}),
   });
-});
+}
+
+const holdStep = step("hold", held, makeHold);
 
 interface HoldChoice {
   userId: string;
@@ -643,7 +676,12 @@ function choose(state: Model, real: Real, { userId, isOpen, nth }: HoldChoice) {
   return { hold, number: hold?.number ?? 0, holdId: holdId ?? "00000000-0000-7000-8000-000000000000" };
 }
 
-const settlement = fc.record(
+interface SettlementInput extends HoldChoice {
+  part: "none" | "one" | "half" | "all" | "some more" | "much more";
+  description?: string;
+}
+
+const settlement: fc.Arbitrary<SettlementInput> = fc.record(
   {
     ...holdChoice,
     part: fc.constantFrom("none", "one", "half", "all", "all", "some more", "much more", "much more"),
@@ -652,7 +690,7 @@ const settlement = fc.record(
   { requiredKeys: ["userId", "isOpen", "nth", "part"] },
 );
 
-const settleStep = step("settle", settlement, async (state, real, { part, ...input }) => {
+async function settleHold(state: Model, real: Real, { part, ...input }: SettlementInput): Promise<void> {
   const { hold, number, holdId } = choose(state, real, input);
   const whole = hold?.amount ?? 10;
   const amounts = { none: 0, one: 1, half: Math.ceil(whole / 2), all: whole, "some more": whole + 7 };
@@ -669,7 +707,6 @@ const settleStep = step("settle", settlement, async (state, real, { part, ...inp
   const { settlement, replayed } = result.expected;
   const { transaction } = settlement;
   noteSettlement(settlement, replayed);
-  for (const { type } of newRows(before, state.books)) note(`${type} by a settlement`);
   expect(result.answer).toEqual({
     transactionId: transaction
       ? real.expectedId("transaction", userId, transaction.sequence, result.answer.transactionId)
@@ -688,7 +725,9 @@ const settleStep = step("settle", settlement, async (state, real, { part, ...inp
   // A loan's ids are told by no answer.
   if (newRows(before, state.books).some(({ type }) => type === "debt"))
     await compareHistory(state, real, userId);
-});
+}
+
+const settleStep = step("settle", settlement, settleHold);
 
 function noteSettlement({ asked, charged, released, from }: model.Settlement, replayed: boolean): void {
   note(replayed ? "settlement replayed" : "settlement");
@@ -700,7 +739,7 @@ function noteSettlement({ asked, charged, released, from }: model.Settlement, re
   if (from === "balance" && charged === 0) note("settled late for nothing");
 }
 
-const releaseStep = step("release", fc.record(holdChoice), async (state, real, input) => {
+async function releaseHold(state: Model, real: Real, input: HoldChoice): Promise<void> {
   const { userId } = input;
   const { number, holdId } = choose(state, real, input);
   const result = await settle(
@@ -717,7 +756,9 @@ const releaseStep = step("release", fc.record(holdChoice), async (state, real, i
     newBalance: settlement.available,
     ...(replayed ? { replayed: true } : {}),
   });
-});
+}
+
+const releaseStep = step("release", fc.record(holdChoice), releaseHold);
 
 const reversal = fc.record(
   {
@@ -743,7 +784,6 @@ const reverseStep = step("reverse", reversal, async (state, real, { isSpend, nth
     sequence === 0
       ? "00000000-0000-7000-8000-000000000000"
       : real.expectedId("transaction", userId, sequence, undefined);
-  const before = state.books;
   const result = await settle(
     state,
     holds.reverse(state.books, state.clock, { ...input, transaction: sequence }),
@@ -753,7 +793,6 @@ const reverseStep = step("reverse", reversal, async (state, real, { isSpend, nth
   const { transaction, replayed } = result.expected;
   note(replayed ? "reversal replayed" : "reversal");
   if (transaction.allocations.length > 1) note("reversal into several batches");
-  for (const { type } of newRows(before, state.books)) note(`${type} by a reversal`);
   expect(result.answer).toEqual({
     transactionId: real.expectedId("transaction", userId, transaction.sequence, result.answer.transactionId),
     reversedAmount: transaction.amount,
@@ -821,10 +860,91 @@ function landmarks({ books, clock, rules }: Model, to: Landmark): number[] {
   return [...new Set(instants)].filter((instant) => instant >= clock).sort((one, other) => one - other);
 }
 
-const clockStep = step("clock", move, async (state, real, input) => {
+async function moveClock(state: Model, real: Real, input: Move): Promise<void> {
   if ("by" in input) state.clock += input.by;
   else state.clock = (landmarks(state, input.to)[input.nth] ?? state.clock + model.dayMs) + input.offset;
   real.ledger.clock.set(new Date(state.clock));
+}
+
+const clockStep = step("clock", move, moveClock);
+
+/** A hold from its beginning to its end and after, with what can happen in between. */
+const lifeStep = user.chain((userId) => {
+  const own = <Input>(one: fc.Arbitrary<Step<Input>>) => one.map((made) => made.of(userId) as Step<unknown>);
+  const ahead = fc.oneof(
+    { weight: 2, arbitrary: fc.record({ by: fc.constantFrom(1, 999, 1_000, 60_000, 899_999) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ to: fc.constant("timeout" as const), nth: fc.constant(0), offset }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ to: fc.constant("expiry" as const), nth: fc.constant(0), offset }),
+    },
+  );
+  const later = ahead.map((input) => new Step("clock", input, moveClock) as Step<unknown>);
+  const meanwhile = fc.oneof(
+    { weight: 4, arbitrary: later },
+    { weight: 2, arbitrary: own(holdStep) },
+    { weight: 2, arbitrary: own(consumeStep) },
+    { weight: 1, arbitrary: own(grantStep) },
+    { weight: 1, arbitrary: own(freezeStep) },
+    { weight: 1, arbitrary: expireStep as fc.Arbitrary<Step<unknown>> },
+  );
+  const ending = fc.oneof(
+    { weight: 5, arbitrary: own(settleStep) },
+    { weight: 1, arbitrary: own(releaseStep) },
+  );
+  const afterwards = fc.oneof(
+    { weight: 3, arbitrary: own(reverseStep) },
+    { weight: 2, arbitrary: ending },
+    { weight: 1, arbitrary: meanwhile },
+  );
+  return fc
+    .tuple(
+      own(grantStep),
+      own(unfreezeStep),
+      own(holdStep),
+      fc.array(meanwhile, { maxLength: 3 }),
+      ending,
+      fc.array(afterwards, { maxLength: 3 }),
+    )
+    .map(
+      ([funds, thaw, hold, events, end, rest]) => new Series([funds, thaw, hold, ...events, end, ...rest]),
+    );
+});
+
+/** A debt made while another hold is open, and all that can repay it. */
+const debtStep = user.chain((userId) => {
+  const own = <Input>(one: fc.Arbitrary<Step<Input>>) => one.map((made) => made.of(userId) as Step<unknown>);
+  const fixed = <Input>(name: string, input: Input, act: Act<Input>) =>
+    new Step(name, input, act) as Step<unknown>;
+  const newest = { userId, isOpen: true, nth: 0 };
+  const beginning = [
+    fixed("grant", { userId, amount: 120, type: "purchase", validityDays: 3 }, grant),
+    fixed("hold", { userId, amount: 30, service: "chat", ttlSeconds: 60 }, makeHold),
+    fixed("hold", { userId, amount: 30, service: "chat", overage: "debt" as const }, makeHold),
+  ];
+  const anything = fc.oneof(own(grantStep), own(consumeStep), own(reverseStep), own(holdStep));
+  const expire = expireStep as fc.Arbitrary<Step<unknown>>;
+  const repaying = fc.oneof(
+    fc.constant(fixed("release", newest, releaseHold)),
+    fc.constant(fixed("settle", { ...newest, part: "one" as const }, settleHold)),
+    fc.constant(fixed("clock", { to: "timeout", nth: 0, offset: 0 } as Move, moveClock)),
+    own(grantStep),
+    own(reverseStep),
+  );
+  return fc
+    .tuple(
+      fc.oneof(own(unfreezeStep), own(unfreezeStep), own(freezeStep)),
+      repaying,
+      fc.oneof(expire, anything),
+      fc.array(fc.oneof(anything, expire), { maxLength: 3 }),
+    )
+    .map(([frost, repayment, sweep, rest]) => {
+      const cost = fixed("settle", { ...newest, part: "much more" as const }, settleHold);
+      return new Series([...beginning, frost, cost, repayment, sweep, ...rest]);
+    });
 });
 
 // ---- Queries ----
@@ -943,10 +1063,12 @@ const weights: [fc.Arbitrary<fc.AsyncCommand<Model, Real>>, number][] = [
   [grantSubscriptionStep, 2],
   [grantPurchasedStep, 2],
   [consumeStep, 8],
-  [holdStep, 7],
-  [settleStep, 6],
+  [holdStep, 4],
+  [settleStep, 3],
   [releaseStep, 2],
-  [reverseStep, 5],
+  [reverseStep, 4],
+  [lifeStep, 6],
+  [debtStep, 3],
   [consumeForServiceStep, 3],
   [freeServiceStep, 1],
   [freezeStep, 1],
@@ -995,9 +1117,13 @@ const expectedOutcomes = [
   "reversal",
   "reversal replayed",
   "reversal into several batches",
-  "expiration by a reversal",
-  "debt by a settlement",
-  "debt_repayment by a reversal",
+  "expiration by reverse",
+  "debt by settle",
+  "debt_repayment by settle",
+  "debt_repayment by release",
+  "debt_repayment by reverse",
+  "debt_repayment by grant",
+  "debt_repayment by processExpired",
   "HOLD_NOT_FOUND",
   "HOLD_SETTLED",
   "HOLD_RELEASED",
