@@ -251,6 +251,210 @@ describe.each(conditions.map((condition) => [condition.name, condition] as const
       await expectCleanBooks(ledger);
     });
 
+    it("lets exactly 6 of 20 parallel holds of 75 on 500 credits succeed (rule 22)", async () => {
+      const userId = fresh();
+      await credits.grant({ userId, amount: 310, type: "purchase", validityDays: 30 });
+      await credits.grant({ userId, amount: 190, type: "purchase" });
+      const { answers, codes } = await outcomes(
+        times(20, () => credits.hold({ userId, amount: 75, service: "chat" })),
+      );
+      expect(codes).toEqual({ INSUFFICIENT_CREDITS: 14 });
+      expect(answers.map(({ newBalance }) => newBalance).sort((a, b) => b - a)).toEqual(
+        times(6, (index) => 425 - 75 * index),
+      );
+      expect(await credits.getInfo({ userId })).toMatchObject({ availableCredits: 50, heldCredits: 450 });
+      expect(await credits.getHolds({ userId })).toHaveLength(6);
+      await expectCleanBooks(ledger);
+    });
+
+    it("holds once for a key that is sent 20 times at once (rules 14, 22)", async () => {
+      const userId = fresh();
+      await credits.grant({ userId, amount: 100, type: "purchase" });
+      const request = { userId, amount: 30, service: "chat", idempotencyKey: "k" };
+      const { answers, codes } = await outcomes(times(20, () => credits.hold(request)));
+      expect(codes).toEqual({});
+      const first = answers.find(({ replayed }) => !replayed);
+      expect(answers.filter((answer) => answer !== first)).toEqual(
+        times(19, () => ({ ...first, replayed: true })),
+      );
+      expect(await credits.getInfo({ userId })).toMatchObject({ availableCredits: 70, heldCredits: 30 });
+      await expectCleanBooks(ledger);
+    });
+
+    it("ends a hold once, settled and released and swept at its timeout, 100 times (rule 22)", async () => {
+      const random = seededRandom(`ends of holds, ${condition.name}`);
+      const on = await openUnder(condition);
+      const engines = times(3, () => on.with(defaultCreditsConfig));
+      const userId = newUser();
+      await on.credits.grant({ userId, amount: 1000, type: "purchase" });
+      const seen = { settled: 0, released: 0, expired: 0 };
+      for (let round = 0; round < 100; round++) {
+        const { holdId, expiresAt } = await on.credits.hold({
+          userId,
+          amount: 50,
+          service: "chat",
+          ttlSeconds: 60,
+        });
+        on.clock.set(new Date(expiresAt.getTime() - 1));
+        // The clock passes the timeout while they are on their way.
+        const moves = [
+          () => random.pick(engines).settle({ userId, holdId, amount: 1 }),
+          () => random.pick(engines).settle({ userId, holdId, amount: 1 }),
+          () => random.pick(engines).release({ userId, holdId }),
+          () => random.pick(engines).release({ userId, holdId }),
+          () => random.pick(engines).processExpired(),
+          async () => on.clock.set(expiresAt),
+        ];
+        const calls: Promise<unknown>[] = [];
+        while (moves.length > 0)
+          calls.push(...moves.splice(random.below(moves.length), 1).map((call) => call()));
+        const { answers, codes } = await outcomes(calls);
+        await on.credits.processExpired();
+        const [hold] = await on.sql<{ status: keyof typeof seen }>(
+          "select status from credits.hold where user_id = $1 and id = $2",
+          [userId, holdId],
+        );
+        const status = hold?.status ?? "expired";
+        seen[status] += 1;
+        const settlements = answers.filter(
+          (answer) => (answer as { consumedAmount?: number })?.consumedAmount,
+        );
+        const releases = answers.filter((answer) => (answer as { released?: true })?.released);
+        expect(settlements.length, JSON.stringify(codes)).toBe(
+          status === "settled" ? settlements.length || 1 : 0,
+        );
+        expect(releases.length, JSON.stringify(codes)).toBe(status === "released" ? releases.length || 1 : 0);
+        // Of those that acted, one did, and the other was told the same again.
+        const firsts = [...settlements, ...releases].filter((answer) => !("replayed" in (answer as object)));
+        expect(firsts).toHaveLength(status === "expired" ? 0 : 1);
+      }
+      expect(await on.credits.getInfo({ userId })).toMatchObject({
+        availableCredits: 1000 - seen.settled,
+        heldCredits: 0,
+      });
+      expect(sum(Object.values(seen))).toBe(100);
+      await expectCleanBooks(on);
+      await on.close();
+    });
+
+    it("ends 100 holds once each in four processes, around their timeout (rules 22, 30)", async () => {
+      const on = await openUnder(condition);
+      const users = times(100, (index) => `holder-${String(index).padStart(2, "0")}`);
+      const held = await Promise.all(
+        users.map(async (userId) => {
+          await on.credits.grant({ userId, amount: 100, type: "purchase" });
+          const { holdId } = await on.credits.hold({ userId, amount: 60, service: "chat", ttlSeconds: 60 });
+          return { userId, holdId };
+        }),
+      );
+      const timeout = on.clock.now().getTime() + 60_000;
+      const early = new Date(timeout - 1).toISOString();
+      const late = new Date(timeout).toISOString();
+      // From both ends, and from the middle: who is first is another one each time.
+      const middle = [...held.slice(40), ...held.slice(0, 40)];
+      const ask = (index: number, work: WorkerOrder["work"], now: string) =>
+        workers[index]?.ask(orderOf(on, work, now));
+      const [settled, released, spent, again] = await Promise.all([
+        ask(0, { name: "end holds", by: "settle", holds: held }, early),
+        ask(1, { name: "end holds", by: "release", holds: held.toReversed() }, early),
+        ask(2, { name: "end holds", by: "spend", holds: middle }, late),
+        ask(3, { name: "end holds", by: "settle", holds: middle }, early),
+      ]);
+      on.clock.set(late);
+      const { timedOutHolds = 0 } = await on.credits.processExpired();
+      for (const report of [settled, released, spent, again]) expect(report?.error).toBeUndefined();
+
+      const rows = await on.sql<{ user_id: string; status: string; spends: number }>(
+        `select hold.user_id, hold.status,
+           (select count(*)::integer from credits.transaction
+            where transaction.user_id = hold.user_id and transaction.type = 'consumption') as spends
+         from credits.hold`,
+      );
+      expect(rows).toHaveLength(100);
+      const endOf = new Map(rows.map(({ user_id, status }) => [user_id, status]));
+      const expectOnly = (status: string, holds: typeof held, endings: readonly string[] = []) => {
+        for (const [index, ending] of endings.entries())
+          if (ending === "done") expect(endOf.get(holds[index]?.userId ?? "")).toBe(status);
+      };
+      expectOnly("settled", held, settled?.endings);
+      expectOnly("settled", middle, again?.endings);
+      expectOnly("released", held.toReversed(), released?.endings);
+      const count = (status: string) => rows.filter((row) => row.status === status).length;
+      expect(count("open")).toBe(0);
+      expect(timedOutHolds).toBeLessThanOrEqual(count("expired"));
+      expect(spent?.endings).toEqual(times(100, () => "done"));
+      // One credit each for the spend, and one where the hold was settled.
+      for (const { status, spends } of rows) expect(spends).toBe(status === "settled" ? 2 : 1);
+      await expectCleanBooks(on);
+      await on.close();
+    });
+
+    it("never gives more of a spend back than was spent, reversed 20 times at once (rule 23)", async () => {
+      const userId = fresh();
+      await credits.grant({ userId, amount: 60, type: "purchase", validityDays: 30 });
+      await credits.grant({ userId, amount: 60, type: "purchase" });
+      const { transactionId } = await credits.consume({ userId, amount: 100, service: "chat" });
+      const { answers, codes } = await outcomes(
+        times(20, () => credits.reverse({ userId, transactionId, amount: 7 })),
+      );
+      expect(codes).toEqual({ NOT_REVERSIBLE: 6 });
+      expect(new Set(answers.map((answer) => answer.transactionId)).size).toBe(14);
+      expect(await credits.getInfo({ userId })).toMatchObject({ availableCredits: 118 });
+      await expectCleanBooks(ledger);
+    });
+
+    it("gives a whole spend back once, whoever else reverses it (rules 14, 23)", async () => {
+      const userId = fresh();
+      await credits.grant({ userId, amount: 100, type: "purchase" });
+      const { transactionId } = await credits.consume({ userId, amount: 90, service: "chat" });
+      const whole = times(10, () => credits.reverse({ userId, transactionId }));
+      const part = times(10, () =>
+        credits.reverse({ userId, transactionId, amount: 1, idempotencyKey: "k" }),
+      );
+      const { answers } = await outcomes([...whole, ...part]);
+      const firsts = answers.filter(({ replayed }) => !replayed);
+      expect(sum(firsts.map(({ reversedAmount }) => reversedAmount))).toBe(90);
+      expect(await credits.getInfo({ userId })).toMatchObject({ availableCredits: 100 });
+      await expectCleanBooks(ledger);
+    });
+
+    it("holds and spends no credit twice, nor one that expires meanwhile (rules 6, 22)", async () => {
+      const on = await openUnder(condition);
+      const engines = times(3, () => on.with(defaultCreditsConfig));
+      const engineOf = (index: number) => engines[index % engines.length] as Credits;
+      const userId = newUser();
+      await on.credits.grant({ userId, amount: 200, type: "purchase", validityDays: 1 });
+      await on.credits.grant({ userId, amount: 300, type: "purchase" });
+      on.clock.advanceDays(1);
+      on.clock.advance(-1);
+      const calls = times(60, (index) => {
+        // Half of them before the first batch expires, half of them after.
+        if (index === 30) on.clock.advance(1);
+        const engine = engineOf(index);
+        if (index % 10 === 9) return engine.processExpired();
+        return index % 2 === 0
+          ? engine.hold({ userId, amount: 11, service: "chat" })
+          : engine.consume({ userId, amount: 9, service: "chat" });
+      });
+      const { answers } = await outcomes<object>(calls);
+      const held = answers.filter((answer) => "holdId" in answer).length * 11;
+      const spent = answers.filter((answer) => "consumptionLog" in answer).length * 9;
+      await on.credits.processExpired();
+      const [gone] = await on.sql<{ amount: number }>(
+        `select coalesce(sum(amount), 0)::integer as amount from credits.transaction where type = 'expiration'`,
+      );
+      const { availableCredits, heldCredits } = await on.credits.getInfo({ userId });
+      expect(heldCredits).toBe(held);
+      expect(availableCredits + held + spent + (gone?.amount ?? 0)).toBe(500);
+      await expectCleanBooks(on);
+      // What they held of the batch that is gone is breakage in the end.
+      on.clock.advanceDays(1);
+      await on.credits.processExpired();
+      expect(await on.credits.getInfo({ userId })).toMatchObject({ heldCredits: 0 });
+      await expectCleanBooks(on);
+      await on.close();
+    });
+
     describe("the jobs in two processes at once, with spends going on (rule 28)", () => {
       let jobs: PostgresLedger;
       const users = times(60, (index) => `job-${index}`);
@@ -340,7 +544,17 @@ describe.each(conditions.map((condition) => [condition.name, condition] as const
       const mixed = await openUnder(condition);
       const engines = times(3, () => mixed.with(defaultCreditsConfig));
       const users = times(4, (index) => `mixed-${index}`);
-      const allowed = new Set(["INSUFFICIENT_CREDITS", "USER_BALANCE_NOT_FOUND", "IDEMPOTENCY_CONFLICT"]);
+      const allowed = new Set([
+        "INSUFFICIENT_CREDITS",
+        "USER_BALANCE_NOT_FOUND",
+        "IDEMPOTENCY_CONFLICT",
+        "HOLD_SETTLED",
+        "HOLD_RELEASED",
+        "HOLD_EXPIRED",
+        "NOT_REVERSIBLE",
+      ]);
+      const held: { userId: string; holdId: string }[] = [];
+      const reversible: { userId: string; transactionId: string }[] = [];
       let spent = 0;
       const spentKeys = new Map<string, string>();
 
@@ -370,9 +584,37 @@ describe.each(conditions.map((condition) => [condition.name, condition] as const
         (on, userId) => on.grantRegistrationBonus(userId),
         ...times(4, () => async (on: Credits, userId: string) => {
           const amount = 1 + random.below(25);
-          await on.consume({ userId, amount, service: "chat" });
+          const { transactionId } = await on.consume({ userId, amount, service: "chat" });
+          reversible.push({ userId, transactionId });
           spent += amount;
         }),
+        ...times(3, () => async (on: Credits, userId: string) => {
+          const { holdId } = await on.hold({
+            userId,
+            amount: 1 + random.below(40),
+            service: "chat",
+            ttlSeconds: random.pick([1, 900, 86_400]),
+            overage: random.pick(["reject", "take_available", "debt"] as const),
+            ...(random.below(3) === 0 ? { idempotencyKey: `hold-${random.below(4)}` } : {}),
+          });
+          held.push({ userId, holdId });
+        }),
+        ...times(3, () => async (on: Credits) => {
+          if (held.length === 0) return;
+          const { consumedAmount, replayed } = await on.settle({
+            ...random.pick(held),
+            amount: random.below(60),
+          });
+          if (!replayed) spent += consumedAmount;
+        }),
+        async (on) => held.length > 0 && (await on.release(random.pick(held))),
+        async (on) =>
+          reversible.length > 0 &&
+          (await on.reverse({
+            ...random.pick(reversible),
+            ...(random.below(2) === 0 ? { amount: 1 + random.below(5) } : {}),
+          })),
+        (on, userId) => on.getHolds({ userId }),
         async (on, userId) => {
           const idempotencyKey = `key-${random.below(8)}`;
           const { transactionId, replayed } = await on.consume({

@@ -18,12 +18,16 @@ export interface WorkerOrder {
     | { name: "spend"; userId: string; times: number }
     | { name: "daily grant" }
     | { name: "expire" }
+    /** Ends holds one after the other: by settling 1 credit of each, by releasing it, or by spending 1 credit after its time. */
+    | { name: "end holds"; by: "settle" | "release" | "spend"; holds: { userId: string; holdId: string }[] }
     | { name: "migrate" };
 }
 
 /** What came of it; of spends, how often each answer was given: `done` or the code of the refusal. */
 export interface WorkerReport {
   spends?: Record<string, number>;
+  /** Of each hold, in order: `done` or the code of the refusal. */
+  endings?: string[];
   granted?: DailyGrantResult;
   expired?: ExpireResult;
   applied?: string[];
@@ -51,6 +55,8 @@ async function run(credits: Credits, work: WorkerOrder["work"]): Promise<WorkerR
   switch (work.name) {
     case "spend":
       return { spends: await spend(credits, work.userId, work.times) };
+    case "end holds":
+      return { endings: await endHolds(credits, work) };
     case "daily grant":
       return { granted: await credits.processDailyGrant() };
     case "expire":
@@ -70,6 +76,28 @@ async function spend(credits: Credits, userId: string, times: number): Promise<R
     answers[answer] = (answers[answer] ?? 0) + 1;
   };
   await Promise.all(Array.from({ length: times }, one));
+  return answers;
+}
+
+async function endHolds(
+  credits: Credits,
+  { by, holds }: Extract<WorkerOrder["work"], { name: "end holds" }>,
+): Promise<string[]> {
+  const answers: string[] = [];
+  for (const hold of holds) {
+    const { userId } = hold;
+    const ending = {
+      settle: () => credits.settle({ ...hold, amount: 1 }),
+      release: () => credits.release(hold),
+      spend: () => credits.consume({ userId, amount: 1, service: "chat" }),
+    };
+    answers.push(
+      await ending[by]().then(
+        () => "done",
+        (error: CreditsError) => error.code,
+      ),
+    );
+  }
   return answers;
 }
 
