@@ -212,6 +212,71 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
       "update credits.transaction set batch_remainders = array[null::bigint] where user_id = $1 and sequence = 3",
     ],
   ],
+  [
+    "held credits that no hold has",
+    "25",
+    "batch_held",
+    [
+      "update credits.batch set held = held + 1, remaining = remaining - 1 where user_id = $1 and remaining > 1",
+    ],
+  ],
+  [
+    "a wallet that says it holds less",
+    "25",
+    "held",
+    ["update credits.wallet set held = held - 1 where user_id = $1"],
+  ],
+  [
+    "a hold whose allocations are more than it holds",
+    "22",
+    "hold",
+    [
+      "update credits.hold set batch_amounts[1] = batch_amounts[1] + 1 where user_id = $1 and status = 'open'",
+    ],
+  ],
+  ["a missing hold", "25", "held", ["delete from credits.hold where user_id = $1 and status = 'open'"]],
+  [
+    "a settlement without its hold",
+    "22",
+    "settlement",
+    ["delete from credits.hold where user_id = $1 and status = 'settled'"],
+  ],
+  [
+    "a settled hold without its transaction's id",
+    "22",
+    "settlement",
+    ["update credits.hold set end_id = gen_random_uuid() where user_id = $1 and status = 'settled'"],
+  ],
+  [
+    "a hold that ended elsewhere in history",
+    "25",
+    "remainder",
+    ["update credits.hold set open_until = open_until + 2 where user_id = $1 and status = 'settled'"],
+  ],
+  ["a debt that nobody lent", "24", "debt", ["update credits.wallet set debt = debt + 5 where user_id = $1"]],
+  [
+    "a reversal of more than was spent",
+    "23",
+    "reversal",
+    [
+      "update credits.transaction set amount = 1000, batch_amounts = array[1000::bigint] where user_id = $1 and type = 'reversal'",
+    ],
+  ],
+  [
+    "a reversal of a grant",
+    "23",
+    "reversal",
+    [
+      "update credits.transaction set reverses = (select id from credits.transaction where user_id = $1 and sequence = 1) where user_id = $1 and type = 'reversal'",
+    ],
+  ],
+  [
+    "a reversal of nothing",
+    "23",
+    "reversal_type",
+    ["update credits.transaction set reverses = null where user_id = $1 and type = 'reversal'"],
+  ],
+  ["holds that can be emptied", "26", "append_only", ["drop trigger hold_keep on credits.hold"]],
 ];
 
 describe.each([
@@ -237,6 +302,11 @@ describe.each([
     clock.advanceDays(2);
     await credits.grant({ userId, amount: 1, type: "adjustment" });
     await credits.processExpired();
+    const { holdId } = await credits.hold({ userId, amount: 6, service: "chat" });
+    await credits.settle({ userId, holdId, amount: 4 });
+    const { transactionId } = await credits.consume({ userId, amount: 3, service: "chat" });
+    await credits.reverse({ userId, transactionId, amount: 2 });
+    await credits.hold({ userId, amount: 5, service: "chat" });
     await credits.grantRegistrationBonus(newUser());
   });
 

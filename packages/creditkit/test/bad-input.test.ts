@@ -168,6 +168,11 @@ type Row = [
 
 const spend = (userId: string, change: object) => ({ userId, amount: 1, service: "chat", ...change });
 const gift = (userId: string, change: object) => ({ userId, amount: 1, type: "purchase", ...change });
+const anyId = "019ac000-0000-7000-8000-000000000000";
+const aside = (userId: string, change: object) => ({ userId, amount: 1, service: "chat", ...change });
+const end = (userId: string, change: object) => ({ userId, holdId: anyId, amount: 1, ...change });
+const back = (userId: string, change: object) => ({ userId, transactionId: anyId, ...change });
+const nothing = async () => undefined;
 const monthly = (userId: string, change: object) => ({
   userId,
   amount: 1,
@@ -432,7 +437,160 @@ const rows: Row[] = [
     "priceId",
     (credits, id) => credits.grantPurchased(sale(id, { priceId: "constructor" })),
   ],
+  ...badAmounts.flatMap(([what, amount]): Row[] => [
+    [
+      `hold: amount ${what}`,
+      "INVALID_AMOUNT",
+      "amount",
+      (credits, id) => credits.hold(aside(id, { amount })),
+    ],
+    [
+      `reverse: amount ${what}`,
+      "INVALID_AMOUNT",
+      "amount",
+      (credits, id) => credits.reverse(back(id, { amount })),
+    ],
+    [
+      `meter: estimate ${what}`,
+      "INVALID_AMOUNT",
+      "amount",
+      (credits, id) => credits.meter({ userId: id, service: "chat", estimate: amount }, nothing),
+    ],
+  ]),
+  // 0 releases.
+  ...badAmounts
+    .filter(([, amount]) => !Object.is(amount, 0))
+    .map(
+      ([what, amount]): Row => [
+        `settle: amount ${what}`,
+        "INVALID_AMOUNT",
+        "amount",
+        (credits, id) => credits.settle(end(id, { amount })),
+      ],
+    ),
+  ...badIds.flatMap(([what, value]): Row[] => [
+    [
+      `hold: userId ${what}`,
+      "INVALID_ARGUMENT",
+      "userId",
+      (credits) => credits.hold(aside("", { userId: value })),
+    ],
+    [
+      `hold: idempotencyKey ${what}`,
+      "INVALID_ARGUMENT",
+      "idempotencyKey",
+      (credits, id) => credits.hold(aside(id, { idempotencyKey: value })),
+    ],
+    [
+      `settle: holdId ${what}`,
+      "INVALID_ARGUMENT",
+      "holdId",
+      (credits, id) => credits.settle(end(id, { holdId: value })),
+    ],
+    [
+      `release: holdId ${what}`,
+      "INVALID_ARGUMENT",
+      "holdId",
+      (credits, id) => credits.release(end(id, { holdId: value })),
+    ],
+    [
+      `reverse: transactionId ${what}`,
+      "INVALID_ARGUMENT",
+      "transactionId",
+      (credits, id) => credits.reverse(back(id, { transactionId: value })),
+    ],
+    [
+      `reverse: idempotencyKey ${what}`,
+      "INVALID_ARGUMENT",
+      "idempotencyKey",
+      (credits, id) => credits.reverse(back(id, { idempotencyKey: value })),
+    ],
+    [
+      `getHolds: userId ${what}`,
+      "INVALID_ARGUMENT",
+      "userId",
+      (credits) => credits.getHolds({ userId: value }),
+    ],
+  ]),
+  ...badServices.map(
+    ([what, service]): Row => [
+      `hold: service ${what}`,
+      "INVALID_ARGUMENT",
+      "service",
+      (credits, id) => credits.hold(aside(id, { service })),
+    ],
+  ),
+  ...([0, -1, 0.5, 86_401, Number.NaN, "900", null] as unknown[]).map(
+    (ttlSeconds): Row => [
+      `hold: ttlSeconds ${String(ttlSeconds)}`,
+      "INVALID_ARGUMENT",
+      "ttlSeconds",
+      (credits, id) => credits.hold(aside(id, { ttlSeconds })),
+    ],
+  ),
+  ...(["", "REJECT", "constructor", null, 1] as unknown[]).map(
+    (overage): Row => [
+      `hold: overage ${String(overage)}`,
+      "INVALID_ARGUMENT",
+      "overage",
+      (credits, id) => credits.hold(aside(id, { overage })),
+    ],
+  ),
+  [
+    "hold: metadata cyclic",
+    "INVALID_ARGUMENT",
+    "metadata",
+    (credits, id) => credits.hold(aside(id, { metadata: cyclic })),
+  ],
+  [
+    "settle: metadata an array",
+    "INVALID_ARGUMENT",
+    "metadata",
+    (credits, id) => credits.settle(end(id, { metadata: [] })),
+  ],
+  [
+    "settle: description too long",
+    "INVALID_ARGUMENT",
+    "description",
+    (credits, id) => credits.settle(end(id, { description: "x".repeat(1001) })),
+  ],
+  [
+    "reverse: description a number",
+    "INVALID_ARGUMENT",
+    "description",
+    (credits, id) => credits.reverse(back(id, { description: 5 })),
+  ],
+  [
+    "meter: work nothing",
+    "INVALID_ARGUMENT",
+    "work",
+    (credits, id) => credits.meter(aside(id, {}), undefined),
+  ],
   ...([undefined, null, "a", 1, []] as unknown[]).flatMap((params): Row[] => [
+    [
+      `hold: parameters ${JSON.stringify(params)}`,
+      "INVALID_ARGUMENT",
+      "params",
+      (credits) => credits.hold(params),
+    ],
+    [
+      `settle: parameters ${JSON.stringify(params)}`,
+      "INVALID_ARGUMENT",
+      "params",
+      (credits) => credits.settle(params),
+    ],
+    [
+      `reverse: parameters ${JSON.stringify(params)}`,
+      "INVALID_ARGUMENT",
+      "params",
+      (credits) => credits.reverse(params),
+    ],
+    [
+      `meter: parameters ${JSON.stringify(params)}`,
+      "INVALID_ARGUMENT",
+      "params",
+      (credits) => credits.meter(params, nothing),
+    ],
     [
       `consume: parameters ${JSON.stringify(params)}`,
       "INVALID_ARGUMENT",

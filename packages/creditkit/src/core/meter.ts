@@ -65,7 +65,7 @@ export async function meter<Value>(
   if (typeof work !== "function") throw invalidArgument("work", "a function");
   const { estimate, description, ...held } = parseParameters(params) as MeterParams;
   const userId = parseId("userId", held.userId);
-  const amount = estimate ?? priceOf(engine, parseService(held.service));
+  const amount = estimate === undefined ? priceOf(engine, parseService(held.service)) : estimate;
   const running = new RunningMeter(engine);
   if (amount === 0 && estimate === undefined) {
     const value = await work(running);
