@@ -276,6 +276,84 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
     "reversal_type",
     ["update credits.transaction set reverses = null where user_id = $1 and type = 'reversal'"],
   ],
+  [
+    "a hold of credits that the batch did not have yet",
+    "25",
+    "free",
+    ["update credits.hold set open_after = 0 where user_id = $1 and status = 'open'"],
+  ],
+  [
+    "a settlement of another amount than its hold says",
+    "22",
+    "settlement",
+    ["update credits.hold set settled_amount = settled_amount + 1 where user_id = $1 and status = 'settled'"],
+  ],
+  [
+    "a settlement paid to another service",
+    "22",
+    "settlement",
+    ["update credits.hold set service = 'image' where user_id = $1 and status = 'settled'"],
+  ],
+  [
+    "a hold that was charged and goes on holding",
+    "22",
+    "settlement",
+    [
+      "update credits.hold set status = 'open', ended_at = null, open_until = null where user_id = $1 and status = 'settled'",
+    ],
+  ],
+  [
+    "a settlement that charged another batch than its hold fixed",
+    "22",
+    "settlement_parts",
+    [
+      "update credits.transaction set batch_ids = array[(select batch_ids[1] from credits.transaction where user_id = $1 and sequence = 6)] where user_id = $1 and key like 'hold:%' and cardinality(batch_ids) = 1",
+    ],
+  ],
+  [
+    "a repayment that paid for nothing",
+    "24",
+    "debt",
+    ["update credits.transaction set type = 'debt' where user_id = $1 and type = 'debt_repayment'"],
+  ],
+  [
+    "a loan that has a key",
+    "13",
+    "key",
+    ["update credits.transaction set key = 'key:loan' where user_id = $1 and type = 'debt'"],
+  ],
+  [
+    "a reversal with the key of another one's",
+    "13",
+    "key",
+    [
+      "update credits.transaction set key = 'reversal:' || gen_random_uuid() || ':' where user_id = $1 and type = 'reversal'",
+    ],
+  ],
+  [
+    "a reversal taken from another service",
+    "23",
+    "reversal",
+    [
+      "update credits.transaction set debit_account = 'SERVICE:image' where user_id = $1 and type = 'reversal'",
+    ],
+  ],
+  [
+    "a reversal into a batch that the spend did not touch",
+    "23",
+    "reversal_parts",
+    [
+      "update credits.transaction set batch_ids = array[(select batch_ids[1] from credits.transaction where user_id = $1 and sequence = 5)] where user_id = $1 and type = 'reversal'",
+    ],
+  ],
+  [
+    "a reversal into the batch that was drained first",
+    "23",
+    "reversal_parts",
+    [
+      "update credits.transaction set reverses = (select id from credits.transaction where user_id = $1 and sequence = 4), batch_ids = (select batch_ids[1:1] from credits.transaction where user_id = $1 and sequence = 4) where user_id = $1 and type = 'reversal'",
+    ],
+  ],
   ["holds that can be emptied", "26", "append_only", ["drop trigger hold_keep on credits.hold"]],
 ];
 
@@ -307,6 +385,9 @@ describe.each([
     const { transactionId } = await credits.consume({ userId, amount: 3, service: "chat" });
     await credits.reverse({ userId, transactionId, amount: 2 });
     await credits.hold({ userId, amount: 5, service: "chat" });
+    const { holdId: lent } = await credits.hold({ userId, amount: 5, service: "chat", overage: "debt" });
+    await credits.settle({ userId, holdId: lent, amount: 60 });
+    await credits.grant({ userId, amount: 50, type: "adjustment" });
     await credits.grantRegistrationBonus(newUser());
   });
 

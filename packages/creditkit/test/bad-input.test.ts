@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import type { Credits } from "../src/core/credits.ts";
+import { defaultCreditsConfig } from "../src/core/config.ts";
+import { type Credits, createCredits } from "../src/core/credits.ts";
 import { describeLedger, newUser, refusal, snapshot } from "./ledger.ts";
 
 /** Called with what TypeScript would refuse: JavaScript callers and parsed JSON reach these functions too. */
@@ -536,30 +537,114 @@ const rows: Row[] = [
       (credits, id) => credits.hold(aside(id, { overage })),
     ],
   ),
-  [
-    "hold: metadata cyclic",
-    "INVALID_ARGUMENT",
-    "metadata",
-    (credits, id) => credits.hold(aside(id, { metadata: cyclic })),
-  ],
-  [
-    "settle: metadata an array",
-    "INVALID_ARGUMENT",
-    "metadata",
-    (credits, id) => credits.settle(end(id, { metadata: [] })),
-  ],
-  [
-    "settle: description too long",
-    "INVALID_ARGUMENT",
-    "description",
-    (credits, id) => credits.settle(end(id, { description: "x".repeat(1001) })),
-  ],
-  [
-    "reverse: description a number",
-    "INVALID_ARGUMENT",
-    "description",
-    (credits, id) => credits.reverse(back(id, { description: 5 })),
-  ],
+  ...badMetadata.flatMap(([what, metadata]): Row[] => [
+    [
+      `hold: metadata ${what}`,
+      "INVALID_ARGUMENT",
+      "metadata",
+      (credits, id) => credits.hold(aside(id, { metadata })),
+    ],
+    [
+      `settle: metadata ${what}`,
+      "INVALID_ARGUMENT",
+      "metadata",
+      (credits, id) => credits.settle(end(id, { metadata })),
+    ],
+    [
+      `meter: metadata ${what}`,
+      "INVALID_ARGUMENT",
+      "metadata",
+      (credits, id) => credits.meter({ userId: id, service: "chat", metadata }, nothing),
+    ],
+  ]),
+  ...badDescriptions.flatMap(([what, description]): Row[] => [
+    [
+      `settle: description ${what}`,
+      "INVALID_ARGUMENT",
+      "description",
+      (credits, id) => credits.settle(end(id, { description })),
+    ],
+    [
+      `reverse: description ${what}`,
+      "INVALID_ARGUMENT",
+      "description",
+      (credits, id) => credits.reverse(back(id, { description })),
+    ],
+    [
+      `meter: description ${what}`,
+      "INVALID_ARGUMENT",
+      "description",
+      (credits, id) => credits.meter({ userId: id, service: "chat", description }, nothing),
+    ],
+  ]),
+  ...badIds.flatMap(([what, value]): Row[] => [
+    [
+      `settle: userId ${what}`,
+      "INVALID_ARGUMENT",
+      "userId",
+      (credits) => credits.settle(end("", { userId: value })),
+    ],
+    [
+      `release: userId ${what}`,
+      "INVALID_ARGUMENT",
+      "userId",
+      (credits) => credits.release(end("", { userId: value })),
+    ],
+    [
+      `reverse: userId ${what}`,
+      "INVALID_ARGUMENT",
+      "userId",
+      (credits) => credits.reverse(back("", { userId: value })),
+    ],
+    [
+      `meter: userId ${what}`,
+      "INVALID_ARGUMENT",
+      "userId",
+      (credits) => credits.meter({ userId: value, service: "chat" }, nothing),
+    ],
+    [
+      `meter: idempotencyKey ${what}`,
+      "INVALID_ARGUMENT",
+      "idempotencyKey",
+      (credits, id) => credits.meter({ userId: id, service: "chat", idempotencyKey: value }, nothing),
+    ],
+  ]),
+  ...badServices.map(
+    ([what, service]): Row => [
+      `meter: service ${what}`,
+      "INVALID_ARGUMENT",
+      "service",
+      (credits, id) => credits.meter({ userId: id, service }, nothing),
+    ],
+  ),
+  ...([Number.POSITIVE_INFINITY, 1e300, 5n, [900], Object(900)] as unknown[]).map(
+    (ttlSeconds): Row => [
+      `hold: ttlSeconds ${typeof ttlSeconds} ${String(ttlSeconds)}`,
+      "INVALID_ARGUMENT",
+      "ttlSeconds",
+      (credits, id) => credits.hold(aside(id, { ttlSeconds })),
+    ],
+  ),
+  ...[undefined].flatMap((value): Row[] => [
+    [
+      "settle: amount missing",
+      "INVALID_AMOUNT",
+      "amount",
+      (credits, id) => credits.settle(end(id, { amount: value })),
+    ],
+    [
+      "settle: holdId missing",
+      "INVALID_ARGUMENT",
+      "holdId",
+      (credits, id) => credits.settle(end(id, { holdId: value })),
+    ],
+    [
+      "reverse: transactionId missing",
+      "INVALID_ARGUMENT",
+      "transactionId",
+      (credits, id) => credits.reverse(back(id, { transactionId: value })),
+    ],
+  ]),
   [
     "meter: work nothing",
     "INVALID_ARGUMENT",
@@ -578,6 +663,18 @@ const rows: Row[] = [
       "INVALID_ARGUMENT",
       "params",
       (credits) => credits.settle(params),
+    ],
+    [
+      `release: parameters ${JSON.stringify(params)}`,
+      "INVALID_ARGUMENT",
+      "params",
+      (credits) => credits.release(params),
+    ],
+    [
+      `getHolds: parameters ${JSON.stringify(params)}`,
+      "INVALID_ARGUMENT",
+      "params",
+      (credits) => credits.getHolds(params),
     ],
     [
       `reverse: parameters ${JSON.stringify(params)}`,
@@ -612,13 +709,32 @@ const rows: Row[] = [
   ]),
 ];
 
+it("bad input is refused before anything is sent to the database (rule 11)", async () => {
+  let sent = 0;
+  const send = async () => {
+    sent += 1;
+    throw new Error("sent");
+  };
+  const database = { inTransaction: false, query: send, transaction: send };
+  const credits = createCredits({ database, config: defaultCreditsConfig }) as unknown as Untyped;
+  for (const [sentence, code, field, call] of rows)
+    expect(await refusal(call(credits, "ada")), sentence).toMatchObject({ code, field });
+  expect(sent).toBe(0);
+});
+
 describeLedger("bad input (rules 3, 10, 11)", (ledger) => {
   const untyped = () => ledger().credits as unknown as Untyped;
 
+  // One user for all rows: nothing may change, so that each finds what the last one found.
+  const userId = newUser();
+  let before: string | undefined;
+
   it.each(rows)("%s is %s of %s and changes nothing", async (_sentence, code, field, call) => {
-    const userId = newUser();
-    await ledger().credits.grant({ userId, amount: 10, type: "purchase" });
-    const before = await snapshot(ledger());
+    if (before === undefined) {
+      await ledger().credits.grant({ userId, amount: 10, type: "purchase" });
+      await ledger().credits.hold({ userId, amount: 1, service: "chat" });
+      before = await snapshot(ledger());
+    }
     expect(await refusal(call(untyped(), userId))).toMatchObject({ code, field });
     expect(await snapshot(ledger())).toBe(before);
   });

@@ -72,10 +72,22 @@ class Journal {
   /** Rule 30: every acknowledged operation is in the books once, none is there twice, and the books are exact. */
   async expectInBooks(sql: Sql, credits: Credits): Promise<void> {
     const rows = await sql<{ operation: string; id: string; user_id: string; amount: number; count: number }>(
-      `select metadata ->> 'operation' as operation, min(id::text) as id, min(user_id) as user_id,
-         min(amount)::integer as amount, count(*)::integer as count
-       from credits.transaction where metadata ? 'operation' group by 1`,
+      `select operation, min(id::text) as id, min(user_id) as user_id, min(amount)::integer as amount,
+         count(*)::integer as count
+       from (
+         select metadata ->> 'operation' as operation, id, user_id, amount from credits.transaction
+         where metadata ? 'operation'
+         union all
+         select description, id, user_id, amount from credits.transaction where type = 'reversal'
+         union all
+         select metadata ->> 'operation', id, user_id, amount from credits.hold where status = 'released'
+       ) as written group by operation`,
     );
+    // A hold that was never acknowledged may be open; none was made twice.
+    const held = await sql(
+      "select metadata ->> 'operation' from credits.hold group by 1 having count(*) > 1",
+    );
+    expect(held).toEqual([]);
     const booked = new Map(rows.map((row) => [row.operation, row]));
     const acknowledged = this.reports.filter(({ transactionId }) => transactionId !== null);
     expect(acknowledged.length).toBeGreaterThan(0);
@@ -208,9 +220,15 @@ describe("kill -9 of PostgreSQL (rules 29, 30)", () => {
   );
 });
 
+interface Prepared {
+  holdId: string;
+  transactionId: string;
+}
+
+/** What is sent, in a wallet with a hold of 20 and a spend of 10, and what that has written: an entry of `entriesOf`. */
 const operations: [
   name: string,
-  act: (credits: Credits, userId: string) => Promise<{ transactionId: string }>,
+  act: (credits: Credits, userId: string, prepared: Prepared) => Promise<{ transactionId: string }>,
 ][] = [
   ["an unkeyed spend", (credits, userId) => credits.consume({ userId, amount: 3, service: "chat" })],
   [
@@ -228,31 +246,72 @@ const operations: [
     "a monthly grant",
     (credits, userId) => credits.grantSubscription({ userId, amount: 3, planId: "pro", validityDays: 30 }),
   ],
+  ["an unkeyed hold", (credits, userId) => held(credits.hold({ userId, amount: 3, service: "chat" }))],
+  [
+    "a keyed hold",
+    (credits, userId) => held(credits.hold({ userId, amount: 3, service: "chat", idempotencyKey: "k" })),
+  ],
+  ["a settlement", (credits, userId, { holdId }) => credits.settle({ userId, holdId, amount: 7 })],
+  [
+    "a release",
+    async (credits, userId, { holdId }) => ({
+      ...(await credits.release({ userId, holdId })),
+      transactionId: `released ${holdId}`,
+    }),
+  ],
+  [
+    "a reversal of a part",
+    (credits, userId, { transactionId }) => credits.reverse({ userId, transactionId, amount: 4 }),
+  ],
+  [
+    "a keyed reversal",
+    (credits, userId, { transactionId }) =>
+      credits.reverse({ userId, transactionId, amount: 4, idempotencyKey: "k" }),
+  ],
+  [
+    "a reversal of the whole",
+    (credits, userId, { transactionId }) => credits.reverse({ userId, transactionId }),
+  ],
 ];
+
+async function held(making: Promise<{ holdId: string }>) {
+  const hold = await making;
+  return { ...hold, transactionId: `open ${hold.holdId}` };
+}
+
+async function prepare(credits: Credits): Promise<{ userId: string; prepared: Prepared }> {
+  const userId = newUser();
+  await credits.grant({ userId, amount: 100, type: "purchase" });
+  const { transactionId } = await credits.consume({ userId, amount: 10, service: "chat" });
+  const { holdId } = await credits.hold({ userId, amount: 20, service: "chat" });
+  return { userId, prepared: { holdId, transactionId } };
+}
+
+/** What an operation has written in a prepared wallet: transactions, and holds that it made or released. */
+async function entriesOf(sql: Sql, userId: string, { holdId }: Prepared): Promise<string[]> {
+  const rows = await sql<{ entry: string }>(
+    `select id::text as entry from credits.transaction where user_id = $1 and sequence > 2
+     union all
+     select status || ' ' || id from credits.hold
+     where user_id = $1 and (status = 'released' or (status = 'open' and id <> $2))`,
+    [userId, holdId],
+  );
+  return rows.map(({ entry }) => entry);
+}
 
 describeLedger("an answer that got lost (rule 29)", (ledger) => {
   const on = (database: Database) =>
     createCredits({ database, config: ledger().credits.config, clock: ledger().clock.now });
-  const funded = async () => {
-    const userId = newUser();
-    await ledger().credits.grant({ userId, amount: 100, type: "purchase" });
-    return userId;
-  };
-  /** The transactions after the one that funded the user. */
-  const historyOf = (userId: string) =>
-    ledger().sql<{ id: string }>(
-      "select id from credits.transaction where user_id = $1 and sequence > 1 order by sequence",
-      [userId],
-    );
+  const entries = (userId: string, prepared: Prepared) => entriesOf(ledger().sql, userId, prepared);
 
   it.concurrent("is asked for again, once or five times, and the operation acted once", async () => {
     const cases = operations.flatMap(([name, act]) =>
       [1, 5].map(async (times) => {
-        const userId = await funded();
-        const answer = await act(on(losingAnswers(ledger().database, times)), userId);
+        const { userId, prepared } = await prepare(ledger().credits);
+        const answer = await act(on(losingAnswers(ledger().database, times)), userId, prepared);
         // It was asked for once, whatever happened on the way.
         expect(answer, name).not.toHaveProperty("replayed");
-        expect(await historyOf(userId), name).toEqual([{ id: answer.transactionId }]);
+        expect(await entries(userId, prepared), name).toEqual([answer.transactionId]);
       }),
     );
     await Promise.all(cases);
@@ -260,24 +319,24 @@ describeLedger("an answer that got lost (rule 29)", (ledger) => {
 
   it.concurrent("is given up with DATABASE_UNAVAILABLE after the sixth time, and the operation acted once", async () => {
     const cases = operations.map(async ([name, act]) => {
-      const userId = await funded();
-      const error = await refusal(act(on(losingAnswers(ledger().database, 6)), userId));
+      const { userId, prepared } = await prepare(ledger().credits);
+      const error = await refusal(act(on(losingAnswers(ledger().database, 6)), userId, prepared));
       expect(error, name).toMatchObject({ code: "DATABASE_UNAVAILABLE" });
-      expect(await historyOf(userId), name).toHaveLength(1);
+      expect(await entries(userId, prepared), name).toHaveLength(1);
     });
     await Promise.all(cases);
   });
 
   it("of a commit, where the engine needs a transaction of its own, is asked for again", async () => {
     for (const [name, act] of operations) {
-      const userId = await funded();
+      const { userId, prepared } = await prepare(ledger().credits);
       let conflicts = 1;
       let lost = 1;
       const { database } = ledger();
       const unlucky: Database = {
         inTransaction: false,
         query: async (text, parameters) => {
-          if (/credits\.(consume|grant)(_for)?\(/.test(text) && conflicts-- > 0)
+          if (/credits\.(consume|grant|hold|settle|reverse)(_for)?\(/.test(text) && conflicts-- > 0)
             throw Object.assign(new Error("could not serialize access"), { code: "40001" });
           return database.query(text, parameters);
         },
@@ -287,9 +346,10 @@ describeLedger("an answer that got lost (rule 29)", (ledger) => {
           return result;
         },
       };
-      const { transactionId } = await act(on(unlucky), userId);
+      const answer = await act(on(unlucky), userId, prepared);
       expect(lost, name).toBeLessThan(1);
-      expect(await historyOf(userId), name).toEqual([{ id: transactionId }]);
+      expect(answer, name).not.toHaveProperty("replayed");
+      expect(await entries(userId, prepared), name).toEqual([answer.transactionId]);
     }
   });
 
@@ -388,8 +448,7 @@ describe.skipIf(isCitus())("a connection that breaks while the server still work
   afterAll(() => ledger.close());
 
   it.each(operations)("%s acts once", async (name, act) => {
-    const userId = newUser();
-    await ledger.credits.grant({ userId, amount: 100, type: "purchase" });
+    const { userId, prepared } = await prepare(ledger.credits);
     const blocker = new pg.Client(ledger.url);
     await blocker.connect();
     await blocker.query("begin");
@@ -413,17 +472,16 @@ describe.skipIf(isCitus())("a connection that breaks while the server still work
       config: ledger.credits.config,
       clock: ledger.clock.now,
     });
-    const acting = act(credits, userId);
+    const acting = act(credits, userId, prepared);
     await until(async () => (await waiting()) === 1);
     (connected as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
     // The engine asks again on a new connection, while the first statement still waits for the wallet.
     await until(async () => (await waiting()) === 2);
     await blocker.query("rollback");
 
-    const { transactionId } = await acting;
-    expect(
-      await ledger.sql("select id from credits.transaction where user_id = $1 and sequence > 1", [userId]),
-    ).toEqual([{ id: transactionId }]);
+    const answer = await acting;
+    expect(answer).not.toHaveProperty("replayed");
+    expect(await entriesOf(ledger.sql, userId, prepared)).toEqual([answer.transactionId]);
     await blocker.end();
     await pool.end();
   });

@@ -384,6 +384,33 @@ describeLedger("holds", (ledger) => {
       });
     });
 
+    it("answer again that they were settled from the balance, also where it had nothing to charge", async () => {
+      const { userId } = await funded(100);
+      const { holdId } = await hold(userId, 75, { ttlSeconds: 60 });
+      const graceful = ledger().with({ ...defaultCreditsConfig, limitations: { holdGraceSeconds: 60 } });
+      after(minuteMs);
+      await credits().consume({ userId, amount: 100, service: "chat" });
+      const settled = await graceful.settle({ userId, holdId, amount: 50 });
+      expect(settled).toMatchObject({ consumedAmount: 0, shortfall: 50, settledFrom: "balance" });
+      expect(await graceful.settle({ userId, holdId, amount: 50 })).toEqual({ ...settled, replayed: true });
+    });
+
+    it("stay timed out once that is booked, though the clock goes back (rule 2)", async () => {
+      const { userId } = await funded(100);
+      const { holdId, expiresAt } = await hold(userId, 75, { ttlSeconds: 60 });
+      const graceful = ledger().with({ ...defaultCreditsConfig, limitations: { holdGraceSeconds: 60 } });
+      after(minuteMs);
+      // Refused, and yet the end of the hold is written down.
+      expect(await refusal(hold(userId, 101))).toMatchObject({ code: "INSUFFICIENT_CREDITS" });
+      after(-minuteMs / 2);
+      const settled = await graceful.settle({ userId, holdId, amount: 50 });
+      expect(settled).toMatchObject({ settledFrom: "balance" });
+      expect(await graceful.settle({ userId, holdId, amount: 50 })).toEqual({ ...settled, replayed: true });
+      const { items } = await credits().getTransactions({ userId });
+      expect(items[0]?.createdAt).toEqual(expiresAt);
+      after(minuteMs / 2);
+    });
+
     it("cannot be settled once the grace period is over", async () => {
       const { userId } = await funded(100);
       const { holdId } = await hold(userId, 75, { ttlSeconds: 60 });

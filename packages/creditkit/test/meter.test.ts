@@ -134,6 +134,51 @@ describeLedger("meter", (ledger) => {
     expect((await run(3)).settlement).toMatchObject({ consumedAmount: 3, newBalance: 97 });
   });
 
+  it("keeps what work of a free service returned, and its own error, though its charge cannot be spent", async () => {
+    const userId = await funded(5);
+    const free = ledger().with({ ...defaultCreditsConfig, consumption: { ping: 0 } });
+    const run = (charge: number, error?: Error) =>
+      free.meter({ userId, service: "ping" }, async (meter) => {
+        meter.charge(charge);
+        if (error !== undefined) throw error;
+        return "the answer";
+      });
+    expect(await run(6)).toEqual({ value: "the answer", settlement: null });
+    expect(await info(userId)).toEqual({ availableCredits: 5, heldCredits: 0 });
+    await expect(run(6, new Error("the work broke"))).rejects.toThrow("the work broke");
+    await expect(run(2, new Error("the work broke"))).rejects.toThrow("the work broke");
+    expect(await info(userId)).toEqual({ availableCredits: 3, heldCredits: 0 });
+  });
+
+  it.each([
+    ["description", { description: 5 }],
+    ["metadata", { metadata: [] }],
+    ["idempotencyKey", { idempotencyKey: "" }],
+    ["ttlSeconds", { ttlSeconds: 0 }],
+    ["overage", { overage: "all" }],
+  ])("refuses a bad %s before any work, of a service that is free too", async (field, change) => {
+    const userId = await funded(100);
+    const free = ledger().with({ ...defaultCreditsConfig, consumption: { ping: 0 } });
+    let runs = 0;
+    for (const service of ["chat", "ping"]) {
+      const run = free.meter({ userId, service, ...change } as never, async () => (runs += 1));
+      expect(await refusal(run)).toMatchObject({ code: "INVALID_ARGUMENT", field });
+    }
+    expect(runs).toBe(0);
+    expect(await info(userId)).toEqual({ availableCredits: 100, heldCredits: 0 });
+  });
+
+  it("refuses the charge that passes what one call may move, and settles what was charged before it", async () => {
+    const userId = await funded(100);
+    const small = ledger().with({ limitations: { amountMax: 60 } });
+    const run = small.meter({ userId, service: "chat", estimate: 50 }, async (meter) => {
+      meter.charge(40);
+      meter.charge(40);
+    });
+    expect(await refusal(run)).toMatchObject({ code: "INVALID_AMOUNT" });
+    expect(await info(userId)).toEqual({ availableCredits: 60, heldCredits: 0 });
+  });
+
   it("refuses a charge that is no amount, and charges what was charged before it", async () => {
     const userId = await funded(100);
     const run = credits().meter({ userId, service: "chat", estimate: 30 }, async (meter) => {

@@ -289,6 +289,36 @@ begin
     else hold.status = 'settled' and (hold.available_at_end > 0 or hold.overage <> 'take_available')
   end;
 
+  -- Rule 22: a settlement in time charges what its hold fixed, in the order of the hold's allocations, before anything else.
+  return query
+  select '22', 'settlement_parts', due.user_id,
+    format('transaction %s charged %s of batch %s, its hold fixed %s', due.transaction_id, coalesce(charged.amount, 0),
+      due.batch_id, due.amount)
+  from (
+    select
+      hold.user_id, transaction.id as transaction_id, part.batch_id,
+      greatest(0, least(
+        part.amount,
+        transaction.amount - (
+          sum(part.amount) over (partition by hold.user_id, hold.id order by part.position) - part.amount
+        )
+      )) as amount
+    from credits.hold
+    join credits.transaction on transaction.user_id = hold.user_id and transaction.id = hold.end_id
+    cross join lateral unnest(hold.batch_ids, hold.batch_amounts) with ordinality as part (batch_id, amount, position)
+    where hold.ended_at < hold.expires_at
+  ) as due
+  left join (
+    select transaction.user_id, transaction.id as transaction_id, allocated.batch_id, allocated.amount
+    from credits.transaction
+    cross join lateral unnest(batch_ids, batch_amounts) as allocated (batch_id, amount)
+    where starts_with(transaction.key, 'hold:')
+  ) as charged
+    on charged.user_id = due.user_id
+    and charged.transaction_id = due.transaction_id
+    and charged.batch_id = due.batch_id
+  where coalesce(charged.amount, 0) < due.amount;
+
   -- Rule 23: a spend is given back once at most, to the account and into the batches it came from.
   return query
   select '23', 'reversal', spend.user_id, format('transaction %s of %s was reversed by %s', spend.id, spend.amount, given.amount)
@@ -307,18 +337,40 @@ begin
     or given.last_account <> spend.credit_account;
 
   return query
-  select '23', 'reversal_parts', part.user_id,
-    format('the reversals of transaction %s gave %s more to batch %s than it took', part.spend_id, -part.amount, part.batch_id)
+  select '23', 'reversal_parts', coalesce(due.user_id, given.user_id),
+    format('the reversals of transaction %s gave %s back to batch %s: in reverse order of consumption it is %s',
+      coalesce(due.spend_id, given.spend_id), coalesce(given.amount, 0), coalesce(due.batch_id, given.batch_id),
+      coalesce(due.amount, 0))
   from (
     select
-      transaction.user_id, coalesce(transaction.reverses, transaction.id) as spend_id, allocated.batch_id,
-      sum(case when transaction.type = 'reversal' then -allocated.amount else allocated.amount end) as amount
+      spend.user_id, spend.id as spend_id, part.batch_id,
+      greatest(0, least(
+        part.amount,
+        reversed.amount - (
+          sum(part.amount) over (partition by spend.user_id, spend.id order by part.position desc) - part.amount
+        )
+      )) as amount
+    from (
+      select transaction.user_id, transaction.reverses, sum(transaction.amount) as amount
+      from credits.transaction
+      where transaction.reverses is not null
+      group by transaction.user_id, transaction.reverses
+    ) as reversed
+    join credits.transaction as spend on spend.user_id = reversed.user_id and spend.id = reversed.reverses
+    cross join lateral unnest(spend.batch_ids, spend.batch_amounts) with ordinality as part (batch_id, amount, position)
+  ) as due
+  full join (
+    select
+      transaction.user_id, transaction.reverses as spend_id, allocated.batch_id, sum(allocated.amount) as amount
     from credits.transaction
     cross join lateral unnest(batch_ids, batch_amounts) as allocated (batch_id, amount)
-    where transaction.type in ('consumption', 'reversal')
-    group by transaction.user_id, 2, allocated.batch_id
-  ) as part
-  where part.amount < 0;
+    where transaction.reverses is not null
+    group by transaction.user_id, transaction.reverses, allocated.batch_id
+  ) as given
+    on given.user_id = due.user_id
+    and given.spend_id = due.spend_id
+    and given.batch_id = due.batch_id
+  where coalesce(due.amount, 0) <> coalesce(given.amount, 0);
 
   return query
   select '23', 'reversal_type', transaction.user_id,

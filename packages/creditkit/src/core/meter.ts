@@ -1,4 +1,13 @@
-import { parseId, parseParameters, parseService } from "./argument.ts";
+import {
+  parseDescription,
+  parseId,
+  parseMetadata,
+  parseOptionalId,
+  parseOverage,
+  parseParameters,
+  parseService,
+  parseTtlSeconds,
+} from "./argument.ts";
 import { graceSecondsMax } from "./config.ts";
 import { consume, priceOf } from "./consume.ts";
 import type { Engine } from "./engine.ts";
@@ -29,7 +38,8 @@ export interface Meter {
   readonly charged: number;
   /**
    * Adds to what the work has cost.
-   * @throws `INVALID_AMOUNT` unless it is 0 or a positive whole multiple of the ledger's smallest unit.
+   * @throws `INVALID_AMOUNT` unless it is 0 or a positive whole multiple of the ledger's smallest unit, and the sum is at most
+   * what one call may move; what was charged before stays charged.
    */
   charge(amount: number): void;
 }
@@ -63,14 +73,13 @@ export async function meter<Value>(
 ): Promise<MeterResult<Value>> {
   engine.requireEnabled();
   if (typeof work !== "function") throw invalidArgument("work", "a function");
-  const { estimate, description, ...held } = parseParameters(params) as MeterParams;
+  const { estimate, description: text, ...held } = parseParameters(params) as MeterParams;
   const userId = parseId("userId", held.userId);
+  // What the settlement would refuse is refused before the work: afterwards, it would be given away.
+  const description = parseDescription(text);
   const amount = estimate === undefined ? priceOf(engine, parseService(held.service)) : estimate;
   const running = new RunningMeter(engine);
-  if (amount === 0 && estimate === undefined) {
-    const value = await work(running);
-    return { value, settlement: await spendFree(engine, params, running.units ?? 0) };
-  }
+  if (amount === 0 && estimate === undefined) return meterFree(engine, params, running, work);
 
   const { holdId, replayed } = await hold(engine, { ...held, amount });
   if (replayed) {
@@ -111,11 +120,43 @@ class RunningMeter implements Meter {
   }
 
   charge(amount: number): void {
-    this.units = (this.units ?? 0) + this.engine.unitsOrZero(amount);
+    const units = (this.units ?? 0) + this.engine.unitsOrZero(amount);
+    // All of it is settled in one call, which has a bound: said now, while the work can still stop.
+    if (units > 0) this.engine.units(this.engine.credits(units));
+    this.units = units;
   }
 }
 
-/** Work of a free service that charged all the same spends it directly. */
+/** Work of a free service: nothing is held, and what it charges all the same is spent afterwards. */
+async function meterFree<Value>(
+  engine: Engine,
+  params: MeterParams,
+  running: RunningMeter,
+  work: (meter: Meter) => Promise<Value>,
+): Promise<MeterResult<Value>> {
+  parseOptionalId("idempotencyKey", params.idempotencyKey);
+  parseMetadata(params.metadata);
+  parseTtlSeconds(params.ttlSeconds);
+  parseOverage(params.overage);
+  const end = async (): Promise<SettleResult | null> => {
+    try {
+      return await spendFree(engine, params, running.units ?? 0);
+    } catch (error) {
+      // Not asked again later: without a hold, only a key would tell that it had been spent.
+      engine.logger?.error({ ...errorFields(error) }, "Metered work could not be settled");
+      return null;
+    }
+  };
+  let value: Value;
+  try {
+    value = await work(running);
+  } catch (error) {
+    if (running.units !== undefined) await end();
+    throw error;
+  }
+  return { value, settlement: await end() };
+}
+
 async function spendFree(engine: Engine, params: MeterParams, units: number): Promise<SettleResult> {
   const { userId, service, idempotencyKey, description, metadata } = params;
   const none = { transactionId: "", consumedAmount: 0, shortfall: 0, consumptionLog: [] };

@@ -23,11 +23,12 @@ export interface WriterOrder {
 export interface WriterReport {
   lane: number;
   number: number;
-  /** Written into the transaction's metadata, and the key of a keyed one. */
+  /** Written into the metadata of the transaction or hold, or a reversal's description; and the key of a keyed one. */
   operation: string;
   keyed: boolean;
   userId: string;
   amount: number;
+  /** Of what it wrote last: a transaction, or a hold that it released. */
   transactionId: string | null;
 }
 
@@ -38,7 +39,10 @@ async function open({ url, directory, application }: WriterOrder): Promise<Datab
 
 type Operation = Omit<WriterReport, "transactionId">;
 
-/** A lane's operations in turn: unkeyed spend, keyed spend, unkeyed grant, purchase. */
+/**
+ * A lane's operations in turn, each unkeyed and then keyed: a spend, a grant, a hold that is settled, a spend that is given
+ * back, a hold that is released. The lanes begin at different ones.
+ */
 function operationOf({ run, users }: WriterOrder, lane: number, number: number): Operation {
   const keyed = number % 2 === 1;
   return {
@@ -52,15 +56,31 @@ function operationOf({ run, users }: WriterOrder, lane: number, number: number):
   };
 }
 
-async function act(credits: Credits, { number, operation, keyed, userId, amount }: Operation) {
+async function act(credits: Credits, { lane, number, operation, keyed, userId, amount }: Operation) {
   const metadata = { operation };
-  if (number % 4 < 2) {
-    const key = keyed ? { idempotencyKey: operation } : {};
-    return credits.consume({ userId, amount, service: "chat", metadata, ...key });
+  const service = "chat";
+  const key = keyed ? { idempotencyKey: operation } : {};
+  switch ((lane + Math.floor(number / 2)) % 5) {
+    case 0:
+      return credits.consume({ userId, amount, service, metadata, ...key });
+    case 1:
+      return keyed
+        ? credits.grant({ userId, amount, type: "purchase", purchaseId: operation, metadata })
+        : credits.grant({ userId, amount, type: "adjustment", validityDays: 30, metadata });
+    case 2: {
+      const { holdId } = await credits.hold({ userId, amount: amount + 5, service, metadata, ...key });
+      return credits.settle({ userId, holdId, amount });
+    }
+    case 3: {
+      const { transactionId } = await credits.consume({ userId, amount, service, ...key });
+      return credits.reverse({ userId, transactionId, amount, description: operation, ...key });
+    }
+    default: {
+      const { holdId } = await credits.hold({ userId, amount, service, metadata, ...key });
+      await credits.release({ userId, holdId });
+      return { transactionId: holdId };
+    }
   }
-  return keyed
-    ? credits.grant({ userId, amount, type: "purchase", purchaseId: operation, metadata })
-    : credits.grant({ userId, amount, type: "adjustment", validityDays: 30, metadata });
 }
 
 async function write(credits: Credits, order: WriterOrder, lane: number): Promise<never> {
