@@ -1,7 +1,9 @@
 import type { LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import { describe, expect, test } from "vitest";
+import { demoAnswer } from "@/ai/demo-answers";
 import { demoLanguageModel } from "@/ai/demo-language-model";
 import { paint } from "@/ai/demo-painting";
+import { chatSuggestions } from "@/ai/suggestions";
 import { tokensOf } from "@/ai/token-count";
 
 const atOnce = { firstWordMs: 0, perWordMs: 0, reasons: true };
@@ -56,6 +58,22 @@ describe("the demo language model", () => {
     const reading = partsOf(stream);
     abort.abort();
     await expect(reading).rejects.toThrow(/abort/i);
+  });
+});
+
+describe("what the demo model says", () => {
+  test.each([
+    ["How does a hold work?", /\*\*hold\*\*/],
+    ["Explain double entry", /Double-entry bookkeeping/],
+    ["Write a haiku", /Three haiku/],
+    ["Plan a weekend", /Kyoto/],
+  ])("fits the suggestion %j", (title, about) => {
+    const suggestion = chatSuggestions.find((suggestion) => suggestion.title === title);
+    expect(demoAnswer(suggestion?.text ?? "", {}).text).toMatch(about);
+  });
+
+  test("says of anything else that it is the demo model", () => {
+    expect(demoAnswer("What is the weather like?", {}).text).toContain("**demo model**");
   });
 });
 

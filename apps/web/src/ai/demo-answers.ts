@@ -48,25 +48,6 @@ While a hold is open, its credits can be neither spent a second time nor expire 
 In the books a hold leaves no trace of its own. What you see in your history is the settlement: one row, with exactly what the answer cost.`,
   },
   {
-    about: /\b(double[- ]entry|ledger|book-?keeping|accounting|books)\b/i,
-    reasoning: `
-Double entry is best shown, not defined. First the idea: every movement has a source and a destination. Then a small example in credits rather than in money, since that is what the reader has in front of them. Finally what it buys: an error cannot hide, because both sides have to add up. I should resist explaining debits and credits in the accountant's sense; the words would only confuse here.`,
-    text: `
-**Double-entry bookkeeping** has one rule: nothing appears, and nothing disappears. Whatever arrives in one account has left another.
-
-Take a handful of credits and follow them:
-
-1. You sign up, and 20 credits move from *registration bonus* to *your wallet*.
-2. You ask a question, and 3 of them move from *your wallet* to *chat*.
-3. Two are never used, and move from *your wallet* to *expired*.
-
-Add up all accounts after each step and you always get zero. If a bug ever credited you twice, or forgot to charge, the sum would be off and an audit would point to the very row.
-
-The idea is more than five hundred years old. Merchants in Venice wrote it down because a ship could be away for a year, and they wanted to know at any moment what they owned and what they owed. Luca Pacioli printed the rules in 1494, and they have hardly changed since.
-
-A ledger in a database keeps one more promise: its rows are never edited. A mistake is corrected by a second row that says so, and both stay. So the history answers not only *how much*, but also *why*.`,
-  },
-  {
     about: /\b(poem|haiku|verse|rhyme|story)\b/i,
     reasoning: `
 A short poem about something dry. Three haiku would suit: one about spending, one about waiting, one about the balance. Five, seven, five. A closing remark may point to the craft, without explaining the joke away.`,
@@ -86,6 +67,25 @@ Three haiku for an honest ledger:
 *The sum: still zero.*
 
 The first is about spending, the second about a hold that waits for its answer, and the third about the audit that finds nothing to complain about. Haiku are a good fit for accounts: both have a fixed number of places, both are better with nothing left over, and in both the smallest error can be counted on one's fingers.`,
+  },
+  {
+    about: /\b(double[- ]entry|ledger|book-?keeping|accounting|books)\b/i,
+    reasoning: `
+Double entry is best shown, not defined. First the idea: every movement has a source and a destination. Then a small example in credits rather than in money, since that is what the reader has in front of them. Finally what it buys: an error cannot hide, because both sides have to add up. I should resist explaining debits and credits in the accountant's sense; the words would only confuse here.`,
+    text: `
+**Double-entry bookkeeping** has one rule: nothing appears, and nothing disappears. Whatever arrives in one account has left another.
+
+Take a handful of credits and follow them:
+
+1. You sign up, and 20 credits move from *registration bonus* to *your wallet*.
+2. You ask a question, and 3 of them move from *your wallet* to *chat*.
+3. Two are never used, and move from *your wallet* to *expired*.
+
+Add up all accounts after each step and you always get zero. If a bug ever credited you twice, or forgot to charge, the sum would be off and an audit would point to the very row.
+
+The idea is more than five hundred years old. Merchants in Venice wrote it down because a ship could be away for a year, and they wanted to know at any moment what they owned and what they owed. Luca Pacioli printed the rules in 1494, and they have hardly changed since.
+
+A ledger in a database keeps one more promise: its rows are never edited. A mistake is corrected by a second row that says so, and both stay. So the history answers not only *how much*, but also *why*.`,
   },
   {
     about: /\b(trip|travel|weekend|kyoto|itinerary|holiday|visit)\b/i,

@@ -107,7 +107,7 @@ function Packages() {
               {bonus > 0 && `${formatNumber(bonus)} of them free. `}
               {validityDays === undefined ? "Never expire." : `Valid for ${validityDays} days.`}
             </p>
-            <p className="mt-5 font-medium tabular-nums">{formatPrice(amount, currency)}</p>
+            <p className="mt-auto pt-5 font-medium tabular-nums">{formatPrice(amount, currency)}</p>
           </li>
         ))}
       </ul>

@@ -27,7 +27,7 @@ export function SiteHeader({ sections, children }: SiteHeaderProps) {
         {sections && (
           <nav
             aria-label="Sections"
-            className="order-last -mx-2 w-screen pb-2 md:order-none md:mx-0 md:mr-auto md:w-auto md:pb-0"
+            className="order-last -mx-2 w-[calc(100%+1rem)] pb-2 md:order-none md:mx-0 md:mr-auto md:w-auto md:pb-0"
           >
             {sections}
           </nav>
