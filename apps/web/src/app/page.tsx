@@ -1,7 +1,13 @@
 import Link from "next/link";
 import { buttonStyle } from "@/components/button-style";
+import { formatNumber } from "@/components/format";
 import { SiteHeader } from "@/components/site-header";
-import { creditsConfig, getCreditConsumption, isRegistrationCreditsEnabled } from "@/config/credits";
+import {
+  creditsConfig,
+  getCreditConsumption,
+  getCreditPackages,
+  isRegistrationCreditsEnabled,
+} from "@/config/credits";
 
 const promises = [
   {
@@ -38,7 +44,7 @@ export default function LandingPage() {
             <p className="mt-5 text-lg text-pretty text-ink-soft">
               A running app on the Creditkit ledger. Sign up
               {isRegistrationCreditsEnabled() && `, get ${creditsConfig.registration.amount} credits`}, spend
-              them on a metered chat and watch the books.
+              them on a metered chat or on pictures, and watch the books.
             </p>
             <div className="mt-8 flex flex-wrap gap-3">
               <Link href="/sign-up" className={buttonStyle("primary")}>
@@ -59,9 +65,58 @@ export default function LandingPage() {
             </li>
           ))}
         </ul>
+        <Packages />
       </main>
     </>
   );
+}
+
+/** What is sold. Whoever ran out of credits is sent here. */
+function Packages() {
+  return (
+    <section
+      id="packages"
+      aria-labelledby="packages-title"
+      className="scroll-mt-6 border-t border-line py-12"
+    >
+      <h2 id="packages-title" className="text-2xl font-semibold tracking-tight">
+        Packages
+      </h2>
+      <p className="mt-2 text-sm text-ink-soft">
+        Credits to buy once, without a subscription. Payments are not connected yet.
+      </p>
+      <ul className="mt-6 grid gap-4 sm:grid-cols-2 lg:grid-cols-4">
+        {getCreditPackages().map(({ id, name, credits, bonus, amount, currency, validityDays, popular }) => (
+          <li
+            key={id}
+            className={`flex flex-col rounded-xl border bg-surface p-5 ${popular ? "border-accent" : "border-line"}`}
+          >
+            <h3 className="flex items-center justify-between gap-2 font-semibold tracking-tight">
+              {name ?? id}
+              {popular && (
+                <span className="rounded-full bg-accent-wash px-2.5 py-0.5 text-xs font-medium text-accent">
+                  Popular
+                </span>
+              )}
+            </h3>
+            <p className="mt-3 text-3xl font-semibold tracking-tight tabular-nums">
+              {formatNumber(credits + bonus)}{" "}
+              <span className="text-sm font-normal tracking-normal text-ink-soft">credits</span>
+            </p>
+            <p className="mt-1 text-sm text-ink-soft">
+              {bonus > 0 && `${formatNumber(bonus)} of them free. `}
+              {validityDays === undefined ? "Never expire." : `Valid for ${validityDays} days.`}
+            </p>
+            <p className="mt-auto pt-5 font-medium tabular-nums">{formatPrice(amount, currency)}</p>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function formatPrice(amount: number, currency: string): string {
+  return new Intl.NumberFormat("en", { style: "currency", currency }).format(amount);
 }
 
 /** What a history looks like, in the prices that are configured. */

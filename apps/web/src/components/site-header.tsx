@@ -1,11 +1,17 @@
 import Link from "next/link";
 import type { ReactNode } from "react";
 
+interface SiteHeaderProps {
+  /** Where else in the app one can go: beside the name, or below it on a phone. */
+  sections?: ReactNode;
+  children?: ReactNode;
+}
+
 /** The bar on top of every page: the name on the left, what the page offers on the right. */
-export function SiteHeader({ children }: { children?: ReactNode }) {
+export function SiteHeader({ sections, children }: SiteHeaderProps) {
   return (
     <header className="border-b border-line bg-surface">
-      <div className="mx-auto flex h-16 max-w-6xl items-center justify-between gap-4 px-4 sm:px-6">
+      <div className="mx-auto flex min-h-16 max-w-6xl flex-wrap items-center justify-between gap-x-4 px-4 sm:px-6">
         <Link href="/" className="flex items-center gap-2.5 rounded font-semibold tracking-tight">
           <span
             aria-hidden="true"
@@ -18,9 +24,17 @@ export function SiteHeader({ children }: { children?: ReactNode }) {
           </span>
           Creditkit
         </Link>
+        {sections && (
+          <nav
+            aria-label="Sections"
+            className="order-last -mx-2 w-[calc(100%+1rem)] pb-2 md:order-none md:mx-0 md:mr-auto md:w-auto md:pb-0"
+          >
+            {sections}
+          </nav>
+        )}
         <nav
           aria-label="Account"
-          className="-mr-4 flex min-w-0 items-center gap-1 has-[>:last-child.bg-accent]:mr-0 sm:gap-2"
+          className="-mr-4 flex h-16 min-w-0 items-center gap-1 has-[>:last-child.bg-accent]:mr-0 sm:gap-2"
         >
           {children}
         </nav>

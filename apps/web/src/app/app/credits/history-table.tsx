@@ -1,7 +1,7 @@
 import Link from "next/link";
 import { buttonStyle } from "@/components/button-style";
+import { formatAmount, formatInstant, formatType } from "@/components/format";
 import type { UserTransactions } from "@/credits/actions";
-import { formatAmount, formatInstant, formatType } from "./format";
 
 /** One page of a user's history, with links to the pages beside it. */
 export function HistoryTable({ history }: { history: UserTransactions }) {

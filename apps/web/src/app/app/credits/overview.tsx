@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
+import { formatDate, formatNumber } from "@/components/format";
 import type { UserCreditsInfo } from "@/credits/actions";
-import { formatDate, formatNumber } from "./format";
 
 /** The three figures that matter: what there is, what goes next, what comes next. */
 export function Overview({ info }: { info: UserCreditsInfo }) {

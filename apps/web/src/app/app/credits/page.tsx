@@ -3,13 +3,11 @@ import { redirect } from "next/navigation";
 import { getSignedIn } from "@/auth/session";
 import { Card } from "@/components/card";
 import { Notice } from "@/components/notice";
-import { getCreditConsumption } from "@/config/credits";
 import { getUserCreditsInfo, getUserTransactions } from "@/credits/queries";
 import { giveRegistrationBonus } from "@/credits/registration-bonus";
-import { ChatForm } from "./chat-form";
-import { demoService } from "./demo-service";
 import { HistoryTable } from "./history-table";
 import { Overview } from "./overview";
+import { SpendCard } from "./spend-card";
 
 export const metadata: Metadata = { title: "Credits" };
 
@@ -43,7 +41,7 @@ export default async function CreditsPage({ searchParams }: CreditsPageProps) {
         {info.data ? <Overview info={info.data} /> : <Notice>{info.serverError}</Notice>}
         <div className="grid items-start gap-4 sm:gap-6 lg:grid-cols-5">
           <div className="lg:order-last lg:col-span-2">
-            <ChatForm price={getCreditConsumption(demoService)} />
+            <SpendCard />
           </div>
           <div className="lg:col-span-3">
             <Card title="History" note="Newest first. Times are in UTC.">

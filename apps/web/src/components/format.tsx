@@ -17,6 +17,11 @@ export function formatNumber(value: number): string {
   return number.format(value);
 }
 
+/** `1 credit`, `3 credits`. */
+export function formatCredits(amount: number): string {
+  return `${number.format(amount)} ${amount === 1 ? "credit" : "credits"}`;
+}
+
 /** With its sign, since it says whether credits came or went. */
 export function formatAmount(amount: number): string {
   return amount < 0 ? `−${number.format(-amount)}` : `+${number.format(amount)}`;

@@ -1,0 +1,179 @@
+"use client";
+
+import { type KeyboardEvent, type SubmitEvent, useState } from "react";
+import { imageSuggestions } from "@/ai/suggestions";
+import { Balance } from "@/components/balance";
+import { buttonStyle } from "@/components/button-style";
+import { DemoBadge, DemoNote } from "@/components/demo-note";
+import { formatCredits } from "@/components/format";
+import { Icon } from "@/components/icon";
+import { Notice } from "@/components/notice";
+import { OutOfCredits } from "@/components/out-of-credits";
+import { promptLengthMax } from "@/config/models";
+import { isShort } from "../refusal";
+import { type Picture, useStudio } from "./use-studio";
+
+interface StudioProps {
+  isDemo: boolean;
+  /** Credits for one picture. */
+  price: number;
+  initialBalance: number;
+}
+
+/** Pictures from prompts, each for the same price. */
+export function Studio({ isDemo, price, initialBalance }: StudioProps) {
+  const { balance, pictures, drawing, refusal, draw } = useStudio(initialBalance);
+  const [prompt, setPrompt] = useState("");
+  const isEmpty = pictures.length === 0 && drawing === undefined;
+
+  function submit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault();
+    void draw(prompt);
+  }
+
+  function pressKey(event: KeyboardEvent<HTMLTextAreaElement>) {
+    if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    event.currentTarget.form?.requestSubmit();
+  }
+
+  return (
+    <main className="flex flex-1 flex-col">
+      <div className="sticky top-0 z-10 border-b border-line bg-page/95 backdrop-blur">
+        <div className="mx-auto flex max-w-6xl items-center gap-4 px-4 py-2.5 sm:px-6">
+          <h1 className="text-lg font-semibold tracking-tight">Images</h1>
+          <div className="ml-auto flex items-center gap-2">
+            {isDemo && <DemoBadge />}
+            <Balance credits={balance} />
+          </div>
+        </div>
+      </div>
+
+      <div className="mx-auto grid w-full max-w-6xl flex-1 items-start gap-6 px-4 py-6 sm:px-6 sm:py-8 lg:grid-cols-[22rem_1fr] lg:gap-8">
+        <div className="grid gap-4 lg:sticky lg:top-22">
+          <form onSubmit={submit} className="grid gap-3 rounded-xl border border-line bg-surface p-4">
+            <label htmlFor="prompt" className="text-sm font-medium">
+              What should be drawn?
+            </label>
+            <textarea
+              id="prompt"
+              rows={3}
+              value={prompt}
+              onChange={(event) => setPrompt(event.target.value)}
+              onKeyDown={pressKey}
+              maxLength={promptLengthMax}
+              placeholder="A harbour at dusk with three sails"
+              className="w-full resize-y rounded-lg border border-line-strong bg-surface px-3 py-2 text-base/6 placeholder:text-ink-soft"
+            />
+            <button
+              type="submit"
+              disabled={drawing !== undefined || prompt.trim() === ""}
+              className={`${buttonStyle("primary")} h-11 w-full`}
+            >
+              {drawing === undefined ? `Draw for ${formatCredits(price)}` : "Drawing…"}
+            </button>
+            <p className="text-xs/5 text-ink-soft">
+              Charged once the picture is there. If the model fails, it costs nothing.
+            </p>
+          </form>
+          {refusal &&
+            (isShort(refusal) ? (
+              <OutOfCredits refusal={refusal} wanted="another picture" price="A picture costs" />
+            ) : (
+              <Notice>{refusal.message}</Notice>
+            ))}
+          {isDemo && isEmpty && (
+            <DemoNote>
+              This server has no key for Gemini, so that a small program paints landscapes of what a prompt
+              mentions. What is held and charged is real.
+            </DemoNote>
+          )}
+        </div>
+
+        <section aria-label="Pictures" aria-live="polite" aria-busy={drawing !== undefined}>
+          {isEmpty ? (
+            <Suggestions onChoose={setPrompt} />
+          ) : (
+            <ul className="grid gap-4 sm:grid-cols-2 sm:gap-6">
+              {drawing !== undefined && <Draft prompt={drawing} />}
+              {pictures.map((picture) => (
+                <PictureCard key={picture.id} picture={picture} />
+              ))}
+            </ul>
+          )}
+        </section>
+      </div>
+    </main>
+  );
+}
+
+function Suggestions({ onChoose }: { onChoose: (prompt: string) => void }) {
+  return (
+    <div className="grid min-h-72 content-center justify-items-center gap-5 rounded-xl border border-line bg-sunken/50 px-4 py-10 text-center lg:min-h-112">
+      <span className="grid size-12 place-items-center rounded-full bg-accent-wash text-accent">
+        <Icon name="image" className="size-6" />
+      </span>
+      <div>
+        <h2 className="text-lg font-semibold tracking-tight">Your pictures appear here</h2>
+        <p className="mt-1 text-sm text-ink-soft">Describe one, or start from a suggestion.</p>
+      </div>
+      <ul className="flex max-w-xl flex-wrap justify-center gap-2">
+        {imageSuggestions.map((prompt) => (
+          <li key={prompt}>
+            <button
+              type="button"
+              onClick={() => onChoose(prompt)}
+              className="rounded-full border border-line bg-surface px-3.5 py-2 text-sm transition-colors hover:border-line-strong hover:bg-sunken"
+            >
+              {prompt}
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+/** The place of a picture that is being drawn. */
+function Draft({ prompt }: { prompt: string }) {
+  return (
+    <li className="overflow-hidden rounded-xl border border-line bg-surface">
+      <div className="grid aspect-square animate-pulse place-items-center bg-sunken text-sm text-ink-soft">
+        Drawing…
+      </div>
+      <p className="p-4 text-sm break-words">{prompt}</p>
+    </li>
+  );
+}
+
+function PictureCard({ picture }: { picture: Picture }) {
+  const { prompt, mediaType, base64, charged } = picture;
+  // As an image, whatever is in it: a script in an SVG would run only inside the page's own HTML.
+  const source = `data:${mediaType};base64,${base64}`;
+  const extension = mediaType.replace("image/", "").replace("+xml", "");
+  return (
+    <li className="overflow-hidden rounded-xl border border-line bg-surface">
+      {/* biome-ignore lint/performance/noImgElement: a data URL has nothing for next/image to optimise */}
+      <img src={source} alt={prompt} className="aspect-square w-full bg-sunken object-cover" />
+      <div className="grid gap-3 p-4">
+        <p className="text-sm break-words">{prompt}</p>
+        <div className="flex items-center justify-between gap-2">
+          <span
+            data-testid="cost"
+            className="rounded-full border border-line px-2.5 py-0.5 text-xs font-medium tabular-nums"
+          >
+            {charged === null ? "Not charged yet" : formatCredits(charged)}
+          </span>
+          <a
+            href={source}
+            download={`picture.${extension}`}
+            className="inline-flex items-center gap-1.5 rounded-lg px-2 py-1 text-sm font-medium text-ink-soft hover:bg-sunken hover:text-ink"
+          >
+            <Icon name="download" className="size-3.5" />
+            Save
+          </a>
+        </div>
+      </div>
+    </li>
+  );
+}

@@ -1,2 +1,0 @@
-/** The configured service that the demo chat charges for. */
-export const demoService = "google:chat";
