@@ -317,6 +317,12 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
     ["update credits.transaction set type = 'debt' where user_id = $1 and type = 'debt_repayment'"],
   ],
   [
+    "a debt beside free credits",
+    "24",
+    "debt_unpaid",
+    ["update credits.wallet set debt = 1 where user_id = $1"],
+  ],
+  [
     "a loan that has a key",
     "13",
     "key",

@@ -292,34 +292,6 @@ describeLedger("holds", (ledger) => {
       expect(await info(userId)).toMatchObject({ availableCredits: 0, heldCredits: 70 });
     });
 
-    it("charge all of it under `debt`: what is not there is lent, and the next credits repay it (rule 24)", async () => {
-      const { userId } = await funded(30);
-      const { holdId } = await hold(userId, 20, { overage: "debt" });
-      expect(await credits().settle({ userId, holdId, amount: 75 })).toMatchObject({
-        consumedAmount: 75,
-        shortfall: 0,
-        newBalance: 0,
-      });
-      expect(await info(userId)).toEqual({ availableCredits: 0, heldCredits: 0, debt: 45 });
-      const granted = await credits().grant({ userId, amount: 40, type: "purchase" });
-      expect(granted).toMatchObject({ amount: 40 });
-      expect(await info(userId)).toEqual({ availableCredits: 0, heldCredits: 0, debt: 5 });
-      await credits().grant({ userId, amount: 40, type: "adjustment" });
-      expect(await info(userId)).toEqual({ availableCredits: 35, heldCredits: 0, debt: 0 });
-      expect(await history(userId)).toEqual([
-        { type: "debt_repayment", amount: -5 },
-        { type: "adjustment", amount: 40 },
-        { type: "debt_repayment", amount: -40 },
-        { type: "purchase", amount: 40 },
-        { type: "consumption", amount: -75 },
-        { type: "debt", amount: 45 },
-        { type: "purchase", amount: 30 },
-      ]);
-      expect(await credits().consume({ userId, amount: 35, service: "chat" })).toMatchObject({
-        newBalance: 0,
-      });
-    });
-
     it("take nothing beyond the hold from a frozen wallet, which settles what it held (rule 12)", async () => {
       const { userId } = await funded(100);
       const { holdId } = await hold(userId, 20);
@@ -489,6 +461,27 @@ describeLedger("holds", (ledger) => {
       after(minuteMs);
       expect(await next()).toBe(50);
     });
+  });
+
+  it("count towards `maxUserBalance`, since they come back unless they are spent (rule 19)", async () => {
+    const limited = ledger().with({ ...defaultCreditsConfig, limitations: { maxUserBalance: 100 } });
+    const { userId } = await funded(70, [10, 1]);
+    const { holdId } = await hold(userId, 50);
+    expect(await limited.grant({ userId, amount: 90, type: "adjustment" })).toMatchObject({ amount: 20 });
+    expect(await refusal(limited.grant({ userId, amount: 1, type: "adjustment" }))).toMatchObject({
+      code: "BALANCE_LIMIT",
+      message: "Free credits are granted up to a balance of 100, available 50",
+    });
+    await credits().release({ userId, holdId });
+    expect(await info(userId)).toMatchObject({ availableCredits: 100 });
+    // What is held of an expired batch does not come back.
+    await hold(userId, 10, { ttlSeconds: 24 * 60 * 60 });
+    after(dayMs - 1);
+    await hold(userId, 10, { ttlSeconds: 60 });
+    after(1);
+    expect(await info(userId)).toMatchObject({ availableCredits: 80, heldCredits: 10 });
+    expect(await limited.grant({ userId, amount: 90, type: "adjustment" })).toMatchObject({ amount: 10 });
+    after(minuteMs);
   });
 
   it("work inside a host's transaction, and are undone with it", async () => {

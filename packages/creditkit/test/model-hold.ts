@@ -126,9 +126,11 @@ function end(before: Books, clock: number, request: SettleRequest, graceSeconds:
   if (isLate && (amount === 0 || at >= hold.expiresAt + graceSeconds * 1000)) return refuse("HOLD_EXPIRED");
   if (isLate && wallet.frozen) return refuse("WALLET_FROZEN");
 
-  // In time, what was held is the user's to spend on this; late, it is only what else is available.
+  // In time, what was held is the user's to spend on this; late, it is only what else is available. A frozen wallet spends
+  // nothing more (12), but what it would owe it repays (24).
   const held = isLate ? 0 : Math.min(amount, hold.amount);
-  const more = wallet.frozen ? 0 : Math.min(amount - held, available(wallet, at));
+  const isStuck = wallet.frozen && hold.overage !== "debt";
+  const more = isStuck ? 0 : Math.min(amount - held, available(wallet, at));
   if (hold.overage === "reject" && amount > Math.min(hold.amount, held + more)) {
     const bound = amount > hold.amount ? hold.amount : available(wallet, at);
     return refuse("INSUFFICIENT_CREDITS", { required: amount, available: bound });

@@ -1018,7 +1018,7 @@ async function compareAccount(state: Model, real: Real, userId: string): Promise
   expect(info).toEqual({
     availableCredits: model.available(wallet, at),
     heldCredits: model.sum(model.openHolds(wallet, at).map(({ amount }) => amount)),
-    debt: wallet?.debt ?? 0,
+    debt: model.debtOf(wallet, at),
     nextExpiringBatch: expiring && { amount: expiring.amount, expiresAt: new Date(expiring.expiresAt) },
   });
   const byId = (one: { holdId: string }, other: { holdId: string }) => (one.holdId < other.holdId ? -1 : 1);

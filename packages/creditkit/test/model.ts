@@ -180,15 +180,26 @@ export function drainOrder(one: Batch, other: Batch): number {
   );
 }
 
-/** What is valid and free: neither held nor owed counts (6). */
-export function free(wallet: Wallet | null, at: number): number {
-  const batches = wallet === null ? [] : endTimedOut(wallet, at).batches;
-  return sum(batches.filter((batch) => isValid(batch, at)).map((batch) => batch.remaining));
+/** What is valid, less what is owed: below 0 where more is owed than there is (6). What is held does not count. */
+export function funds(wallet: Wallet | null, at: number): number {
+  if (wallet === null) return 0;
+  const now = endTimedOut(wallet, at);
+  return validRemaining(now, at) - now.debt;
 }
 
-/** What is free, less what is owed: below 0 where more is owed than there is. */
-export function funds(wallet: Wallet | null, at: number): number {
-  return free(wallet, at) - (wallet?.debt ?? 0);
+function validRemaining({ batches }: Wallet, at: number): number {
+  return sum(batches.filter((batch) => isValid(batch, at)).map(({ remaining }) => remaining));
+}
+
+/** What is held and would be free again (19, 22). */
+function aside(wallet: Wallet | null, at: number): number {
+  const batches = wallet === null ? [] : endTimedOut(wallet, at).batches;
+  return sum(batches.filter((batch) => isValid(batch, at)).map(({ held }) => held));
+}
+
+/** What is owed at T, whether or not what a timeout repaid is booked. */
+export function debtOf(wallet: Wallet | null, at: number): number {
+  return wallet === null ? 0 : endTimedOut(wallet, at).debt;
 }
 
 export function available(wallet: Wallet | null, at: number): number {
@@ -336,7 +347,7 @@ function grantOnly(rules: Rules, before: Books, clock: number, request: GrantReq
     if (newest !== undefined && amount <= 0) return replay(newest);
   }
   if (type !== "purchase" && request.force !== true) {
-    const room = rules.balanceMax - funds(wallet, at);
+    const room = rules.balanceMax - funds(wallet, at) - aside(wallet, at);
     if (room <= 0) {
       const facts = { limit: rules.balanceMax, available: available(wallet, at) };
       return { books, refusal: { code: "BALANCE_LIMIT", ...facts } };
@@ -487,21 +498,28 @@ export function setFrozen(books: Books, userId: string, frozen: boolean): Step<n
 // ---- What time does ----
 
 /**
- * Gives back what holds whose time is over had set aside (22). T judges that; whatever writes to the wallet books it first, or
- * the job.
+ * Gives back what holds whose time is over had set aside (22), and repays what is owed from it as of each timeout (24). T
+ * judges that; whatever writes to the wallet books it first, or the job.
  */
 export function endTimedOut(wallet: Wallet, at: number): Wallet {
+  const isDue = ({ status, expiresAt }: Hold) => status === "open" && expiresAt <= at;
+  const timeouts = new Set(wallet.holds.filter(isDue).map(({ expiresAt }) => expiresAt));
   let next = wallet;
-  for (const hold of wallet.holds) {
-    if (hold.status !== "open" || at < hold.expiresAt) continue;
-    const batches = next.batches.map((batch) => {
-      const part = hold.parts.find((one) => one.batch === batch.sequence);
-      if (part === undefined) return batch;
-      return { ...batch, held: batch.held - part.amount, remaining: batch.remaining + part.amount };
-    });
-    next = { ...withHold(next, { ...hold, status: "expired" }), batches, lastAt: at };
+  for (const timeout of [...timeouts].sort((one, other) => one - other)) {
+    const due = next.holds.filter((hold) => isDue(hold) && hold.expiresAt === timeout);
+    for (const hold of due) next = { ...freed(next, hold), lastAt: Math.max(timeout, next.lastAt) };
+    next = repaid(next, timeout);
   }
-  return next;
+  return timeouts.size === 0 ? wallet : { ...next, lastAt: at };
+}
+
+function freed(wallet: Wallet, hold: Hold): Wallet {
+  const batches = wallet.batches.map((batch) => {
+    const part = hold.parts.find((one) => one.batch === batch.sequence);
+    if (part === undefined) return batch;
+    return { ...batch, held: batch.held - part.amount, remaining: batch.remaining + part.amount };
+  });
+  return { ...withHold(wallet, { ...hold, status: "expired" }), batches };
 }
 
 /** T, and a wallet in which the end of holds that have timed out is booked. */
@@ -516,15 +534,17 @@ export function begin(books: Books, userId: string, clock: number) {
 /** Repays what is owed from what is free, in drain order (24). What is available stays the same: it was owed. */
 export function withRepayment(books: Books, userId: string): Books {
   const { wallet } = accountOf(books, userId);
-  if (wallet === null) return books;
-  const { lastAt: at, debt } = wallet;
-  const amount = Math.min(debt, free(wallet, at));
-  if (amount === 0) return books;
+  return wallet === null ? books : withWallet(books, userId, repaid(wallet, wallet.lastAt));
+}
+
+function repaid(wallet: Wallet, at: number): Wallet {
+  const { debt } = wallet;
+  const amount = Math.min(debt, validRemaining(wallet, at));
+  if (amount === 0) return wallet;
   const allocations = allocate(wallet, at, amount);
-  const type = "debt_repayment";
-  const transaction = { ...line(wallet, at), type, amount, allocations, available: available(wallet, at) };
-  const poorer = drain({ ...wallet, debt: debt - amount }, allocations);
-  return withWallet(books, userId, post(poorer, transaction));
+  const rest = Math.max(0, validRemaining(wallet, at) - debt);
+  const row = { ...line(wallet, at), type: "debt_repayment", amount, allocations, available: rest };
+  return post(drain({ ...wallet, debt: debt - amount }, allocations), row);
 }
 
 /**
@@ -538,10 +558,9 @@ export function processExpired(books: Books, clock: number) {
   const visit = (userId: string) => {
     const { holds = [] } = accountOf(next, userId).wallet ?? {};
     const { books: ended, wallet, at } = begin(next, userId, clock);
-    const endings = holds.filter(({ status }, index) => status !== wallet?.holds[index]?.status);
-    next = endings.length > 0 ? withRepayment(ended, userId) : ended;
-    timedOutHolds += endings.length;
-    for (const transaction of expirations(accountOf(next, userId).wallet, at)) {
+    next = ended;
+    timedOutHolds += holds.filter(({ status }, index) => status !== wallet?.holds[index]?.status).length;
+    for (const transaction of expirations(wallet, at)) {
       const { wallet: fuller } = accountOf(next, userId);
       if (fuller === null) continue;
       next = withWallet(next, userId, post(drain(fuller, transaction.allocations), transaction));
@@ -672,7 +691,7 @@ export function upsertSubscription(
   };
   const others = account.subscriptions.filter((one) => one.id !== given.id);
   const subscriptions = [...others, after].sort((one, other) => (one.id < other.id ? -1 : 1));
-  const wallet = account.wallet && { ...account.wallet, lastAt: at };
+  const wallet = account.wallet && { ...endTimedOut(account.wallet, at), lastAt: at };
   return { books: withAccount(books, userId, { wallet, subscriptions }), answer: null };
 }
 

@@ -422,6 +422,19 @@ begin
   ) as owed
   where wallet.debt <> owed.amount;
 
+  -- What is owed is repaid before anything is free.
+  return query
+  select '24', 'debt_unpaid', wallet.user_id, format('wallet owes %s and has %s free', wallet.debt, free.amount)
+  from credits.wallet
+  cross join lateral (
+    select coalesce(sum(batch.remaining), 0) as amount
+    from credits.batch
+    where batch.user_id = wallet.user_id
+      and (batch.expires_at is null or batch.expires_at > wallet.last_at)
+  ) as free
+  where wallet.debt > 0
+    and free.amount > 0;
+
   -- Rule 6: what each operation answered as the balance, recomputed: all that moved so far, less what had expired by
   -- then and left the wallet only later or not yet, less what was held in valid batches, less what was owed.
   return query

@@ -21,6 +21,7 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set cpu_tuple_cost = 1
 set jit = off
 as $$
 declare
@@ -82,6 +83,19 @@ begin
   ) as locked;
 
   v_now := credits.clock(p_now);
+  if 0 < any (w_held) then
+    perform credits.end_timed_out_holds(w_user_id, v_now, null);
+    if 0 < any (w_debt) then
+      -- What they freed has repaid some of it.
+      select
+        array_agg(wallet.sequence order by owner.place), array_agg(wallet.available_after order by owner.place),
+        array_agg(wallet.debt order by owner.place)
+      into w_sequence, w_after, w_debt
+      from unnest(w_user_id) with ordinality as owner (user_id, place)
+      join credits.wallet on wallet.user_id = owner.user_id
+      /* shard: where wallet.user_id = any (v_user_ids) */;
+    end if;
+  end if;
   for v_wallet in 1 .. coalesce(cardinality(w_user_id), 0) loop
     w_at[v_wallet] := greatest(w_at[v_wallet], v_now);
     w_available[v_wallet] := -w_debt[v_wallet];
@@ -89,9 +103,6 @@ begin
     w_first[v_wallet] := 1;
     w_last[v_wallet] := 0;
   end loop;
-  if 0 < any (w_held) then
-    perform credits.end_timed_out_holds(w_user_id, v_now, null);
-  end if;
 
   select
     array_agg(open.wallet), array_agg(open.user_id), array_agg(open.id), array_agg(open.remaining),

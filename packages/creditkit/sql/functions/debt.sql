@@ -49,16 +49,14 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set cpu_tuple_cost = 1
 set jit = off
 as $$
 declare
   v_wallet credits.wallet;
-  v_batch record;
   v_row credits.transaction;
   v_at timestamptz;
   v_free bigint;
-  v_owed bigint;
-  v_take bigint;
 begin
   for v_wallet in
     select wallet.*
@@ -72,28 +70,10 @@ begin
     continue when v_free = 0;
 
     v_row := null;
-    v_row.batch_ids := '{}';
-    v_row.batch_amounts := '{}';
-    v_row.batch_remainders := '{}';
-    v_owed := least(v_wallet.debt, v_free);
-    v_row.amount := v_owed;
-    for v_batch in
-      select batch.id, batch.remaining
-      from credits.batch
-      where batch.user_id = v_wallet.user_id
-        and batch.is_open
-        and batch.remaining > 0
-        and batch.granted_at <= v_at
-        and (batch.expires_at is null or batch.expires_at > v_at)
-      order by batch.priority asc, batch.expires_at asc nulls last, batch.granted_at asc, batch.sequence asc
-    loop
-      exit when v_owed = 0;
-      v_take := least(v_owed, v_batch.remaining);
-      v_owed := v_owed - v_take;
-      v_row.batch_ids := v_row.batch_ids || v_batch.id;
-      v_row.batch_amounts := v_row.batch_amounts || v_take;
-      v_row.batch_remainders := v_row.batch_remainders || (v_batch.remaining - v_take);
-    end loop;
+    v_row.amount := least(v_wallet.debt, v_free);
+    select taken.batch_ids, taken.batch_amounts, taken.batch_remainders
+    into v_row.batch_ids, v_row.batch_amounts, v_row.batch_remainders
+    from credits.allocate(v_wallet.user_id, v_row.amount, v_at) as taken;
 
     update credits.batch
     set

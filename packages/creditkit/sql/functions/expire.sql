@@ -44,6 +44,7 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set cpu_tuple_cost = 1
 set jit = off
 as $$
 declare
@@ -60,11 +61,6 @@ begin
     v_earlier := credits.expired_on_page(p_user_ids, p_page);
   end if;
   v_ended := credits.end_timed_out_holds(p_user_ids, v_now, p_page);
-  if v_ended <> '[]' then
-    perform credits.repay_debt(
-      array(select distinct ended.user_id from jsonb_to_recordset(v_ended) as ended (user_id text)), v_now
-    );
-  end if;
 
   with owner as (
     select wallet.user_id, wallet.sequence, wallet.available_after, wallet.debt, greatest(wallet.last_at, v_now) as at
@@ -73,7 +69,7 @@ begin
   ),
   gone as (
     select
-      batch.user_id, batch.id, batch.remaining, owner.at,
+      batch.user_id, batch.id, batch.remaining, owner.at, credits.uuid_v7(owner.at) as transaction_id,
       owner.sequence + row_number() over (
         partition by batch.user_id
         order by batch.expires_at asc, batch.priority asc, batch.granted_at asc, batch.sequence asc
@@ -109,12 +105,11 @@ begin
       batch_ids, batch_amounts, batch_remainders, available_after, created_at, job_page
     )
     select
-      gone.user_id, gone.sequence, credits.uuid_v7(gone.at), 'expiration', gone.remaining,
+      gone.user_id, gone.sequence, gone.transaction_id, 'expiration', gone.remaining,
       'WALLET:' || gone.user_id, 'SYSTEM:expiration',
       array[gone.id], array[gone.remaining], array[0::bigint], gone.available, gone.at, p_page
     from gone
     order by gone.user_id, gone.sequence
-    returning user_id, sequence, id
   ),
   booked as (
     select
@@ -136,16 +131,15 @@ begin
   )
   select jsonb_agg(
     jsonb_build_object(
-      'user_id', written.user_id, 'id', written.id, 'batch_id', gone.id, 'amount', gone.remaining,
+      'user_id', gone.user_id, 'id', gone.transaction_id, 'batch_id', gone.id, 'amount', gone.remaining,
       'available', gone.available,
       -- Null for those after a user's first: they all say the same as the first one.
       'available_before', case when gone.sequence = gone.sequence_before + 1 then gone.available_before end
     )
-    order by written.user_id, written.sequence
+    order by gone.user_id, gone.sequence
   )
   into v_booked
-  from written
-  join gone on gone.user_id = written.user_id and gone.sequence = written.sequence;
+  from gone;
 
   return coalesce(v_earlier, '[]') || v_ended || coalesce(v_booked, '[]');
 end;

@@ -6,7 +6,7 @@
 --   id: the transaction's id, made by the caller; required with a purchase_id.
 --   current_period: take the label of the plan's period that contains T.
 --   valid_from: count validity_days from there instead of from T (a period that is caught up).
---   balance_max: grant only what keeps the available balance at or below it (rule 19).
+--   balance_max: grant only what keeps the balance, available and held, at or below it (rule 19).
 -- Result, one per request in order: {id, batch_id, amount, available, available_before, period, expires_at (ms), replayed}
 --   or {code, …}.
 -- Locks: the wallets in order of user id (created when missing), then the purchase ids in their order.
@@ -19,6 +19,7 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set cpu_tuple_cost = 1
 set jit = off
 as $$
 declare
@@ -49,6 +50,8 @@ declare
   w_debt bigint[];
   -- what is valid and free, less what is owed: below 0 where more is owed than there is
   w_available bigint[];
+  -- what is set aside in valid batches: free again unless it is spent
+  w_aside bigint[];
   -- what was available right after the wallet's newest transaction
   w_after bigint[];
   w_granted bigint[];
@@ -102,13 +105,25 @@ begin
   end loop;
   if 0 < any (w_held) then
     perform credits.end_timed_out_holds(w_user_id, v_now, null);
+    if 0 < any (w_debt) then
+      -- What they freed has repaid some of it.
+      select
+        array_agg(wallet.sequence order by owner.place), array_agg(wallet.available_after order by owner.place),
+        array_agg(wallet.debt order by owner.place)
+      into w_sequence, w_after, w_debt
+      from unnest(w_user_id) with ordinality as owner (user_id, place)
+      join credits.wallet on wallet.user_id = owner.user_id
+      /* shard: where wallet.user_id = any (v_user_ids) */;
+    end if;
   end if;
 
-  select array_agg(coalesce(open.available, 0) - owner.debt order by owner.wallet)
-  into w_available
+  select
+    array_agg(coalesce(open.available, 0) - owner.debt order by owner.wallet),
+    array_agg(coalesce(open.held, 0) order by owner.wallet)
+  into w_available, w_aside
   from unnest(w_user_id, w_at, w_debt) with ordinality as owner (user_id, at, debt, wallet)
   cross join lateral (
-    select sum(batch.remaining)::bigint as available
+    select sum(batch.remaining)::bigint as available, sum(batch.held)::bigint as held
     from credits.batch
     where batch.user_id = owner.user_id
       /* shard: and batch.user_id = any (v_user_ids) */
@@ -334,7 +349,7 @@ begin
       continue;
     end if;
 
-    v_amount := least(v_amount, v_request.balance_max - w_available[v_wallet]);
+    v_amount := least(v_amount, v_request.balance_max - w_available[v_wallet] - w_aside[v_wallet]);
     v_results[v_request.position] := case
       when v_amount <= 0 then
         jsonb_build_object(

@@ -14,6 +14,7 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set cpu_tuple_cost = 1
 set jit = off
 as $$
 declare
@@ -25,9 +26,6 @@ declare
   v_field text;
   v_free bigint;
   v_available bigint;
-  v_needed bigint;
-  v_take bigint;
-  v_batch record;
 begin
   select asked.*
   into v_asked
@@ -69,6 +67,9 @@ begin
   end if;
   if v_wallet.held > 0 then
     perform credits.end_timed_out_holds(array[p_user_id], v_at, null);
+    if v_wallet.debt > 0 then
+      select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id;
+    end if;
   end if;
 
   v_free := credits.free_credits(p_user_id, v_at);
@@ -85,8 +86,6 @@ begin
   v_hold.service := v_asked.service;
   v_hold.overage := v_asked.overage;
   v_hold.status := 'open';
-  v_hold.batch_ids := '{}';
-  v_hold.batch_amounts := '{}';
   v_hold.available_after := v_available - v_asked.amount;
   v_hold.key := v_asked.key;
   v_hold.metadata := v_asked.metadata;
@@ -94,23 +93,9 @@ begin
   v_hold.expires_at := v_at + make_interval(secs => v_asked.ttl_seconds);
   v_hold.open_after := v_wallet.sequence;
 
-  v_needed := v_asked.amount;
-  for v_batch in
-    select batch.id, batch.remaining
-    from credits.batch
-    where batch.user_id = p_user_id
-      and batch.is_open
-      and batch.remaining > 0
-      and batch.granted_at <= v_at
-      and (batch.expires_at is null or batch.expires_at > v_at)
-    order by batch.priority asc, batch.expires_at asc nulls last, batch.granted_at asc, batch.sequence asc
-  loop
-    exit when v_needed = 0;
-    v_take := least(v_needed, v_batch.remaining);
-    v_needed := v_needed - v_take;
-    v_hold.batch_ids := v_hold.batch_ids || v_batch.id;
-    v_hold.batch_amounts := v_hold.batch_amounts || v_take;
-  end loop;
+  select taken.batch_ids, taken.batch_amounts
+  into v_hold.batch_ids, v_hold.batch_amounts
+  from credits.allocate(p_user_id, v_asked.amount, v_at) as taken;
 
   update credits.batch
   set
@@ -150,97 +135,6 @@ as $$
   )
 $$;
 
--- What a wallet has that is valid and free at an instant: not held, not expired, debt not deducted.
-create or replace function credits.free_credits(p_user_id text, p_at timestamptz)
-returns bigint
-language plpgsql
-stable
-as $$
-begin
-  return (
-    select coalesce(sum(batch.remaining), 0)
-    from credits.batch
-    where batch.user_id = p_user_id
-      and batch.is_open
-      and batch.granted_at <= p_at
-      and (batch.expires_at is null or batch.expires_at > p_at)
-  );
-end;
-$$;
-
--- Books the end of every hold of some users whose time is over: what it held is free again. The timeout is judged by T, so
--- each operation that writes to a wallet which holds something calls this first, and it also stands where the
--- operation is then refused: it only writes down what is true already.
--- Returns [{user_id, hold_id, amount}].
--- Locks: none of its own; the caller has the wallets.
-create or replace function credits.end_timed_out_holds(p_user_ids text[], p_now timestamptz, p_page uuid)
-returns jsonb
-language plpgsql
--- As credits.consume.
-set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
-as $$
-declare
-  v_ended jsonb;
-begin
-  with ended as (
-    update credits.hold
-    set
-      status = 'expired',
-      ended_at = greatest(wallet.last_at, p_now),
-      open_until = wallet.sequence,
-      job_page = p_page
-    from credits.wallet
-    where wallet.user_id = any (p_user_ids)
-      and wallet.held > 0
-      and hold.user_id = wallet.user_id
-      /* shard: and hold.user_id = any (p_user_ids) */
-      and hold.status = 'open'
-      and hold.expires_at <= greatest(wallet.last_at, p_now)
-    returning hold.user_id, hold.id, hold.amount, hold.batch_ids, hold.batch_amounts
-  )
-  select jsonb_agg(to_jsonb(ended)) into v_ended from ended;
-  if v_ended is null then
-    return '[]';
-  end if;
-
-  update credits.batch
-  set
-    remaining = batch.remaining + freed.amount,
-    held = batch.held - freed.amount
-  from (
-    select ended.user_id, part.batch_id, sum(part.amount)::bigint as amount
-    from jsonb_to_recordset(v_ended) as ended (user_id text, batch_ids uuid[], batch_amounts bigint[])
-    cross join lateral unnest(ended.batch_ids, ended.batch_amounts) as part (batch_id, amount)
-    group by ended.user_id, part.batch_id
-  ) as freed
-  where batch.user_id = freed.user_id
-    /* shard: and batch.user_id = any (p_user_ids) */
-    and batch.id = freed.batch_id;
-
-  update credits.wallet
-  set
-    held = wallet.held - freed.amount,
-    -- T is never earlier from here on: what has timed out does not come back (rule 2).
-    last_at = greatest(wallet.last_at, p_now)
-  from (
-    select ended.user_id, sum(ended.amount)::bigint as amount
-    from jsonb_to_recordset(v_ended) as ended (user_id text, amount bigint)
-    group by ended.user_id
-  ) as freed
-  where wallet.user_id = freed.user_id
-    /* shard: and wallet.user_id = any (p_user_ids) */;
-
-  return (
-    select jsonb_agg(jsonb_build_object('user_id', ended.user_id, 'hold_id', ended.id, 'amount', ended.amount))
-    from jsonb_to_recordset(v_ended) as ended (user_id text, id uuid, amount bigint)
-  );
-end;
-$$;
-
 -- The open holds of one user at T, oldest first: [{id, amount, service, overage, metadata, created_at, expires_at}],
 -- instants in milliseconds. A read: no lock.
 create or replace function credits.get_holds(p_user_id text, p_now timestamptz)
@@ -272,35 +166,5 @@ begin
     and hold.status = 'open'
     and hold.expires_at > v_at;
   return coalesce(v_holds, '[]');
-end;
-$$;
-
--- A page of the holds whose time was over at an instant and whose end is not booked yet, after a given one.
--- Returns [{user_id, id, expires_at}].
-create or replace function credits.timed_out_holds(
-  p_after_expiry timestamptz, p_after_user_id text, p_after_id uuid, p_limit integer, p_until timestamptz
-)
-returns jsonb
-language plpgsql
-stable
-as $$
-declare
-  v_page jsonb;
-begin
-  select jsonb_agg(
-    jsonb_build_object('user_id', page.user_id, 'id', page.id, 'expires_at', page.expires_at)
-    order by page.expires_at, page.user_id, page.id
-  )
-  into v_page
-  from (
-    select hold.user_id, hold.id, hold.expires_at
-    from credits.hold
-    where hold.status = 'open'
-      and hold.expires_at <= p_until
-      and (hold.expires_at, hold.user_id, hold.id) > (p_after_expiry, p_after_user_id collate "C", p_after_id)
-    order by hold.expires_at, hold.user_id, hold.id
-    limit p_limit
-  ) as page;
-  return coalesce(v_page, '[]');
 end;
 $$;

@@ -13,6 +13,7 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set cpu_tuple_cost = 1
 set jit = off
 as $$
 declare
@@ -31,9 +32,9 @@ begin
   select
     json_agg(
       json_build_object(
-        'available', greatest(0, content.free - coalesce(wallet.debt, 0)),
+        'available', greatest(0, content.free - coalesce(wallet.debt - content.repaid, 0)),
         'held', coalesce(wallet.held, 0) - content.timed_out,
-        'debt', coalesce(wallet.debt, 0),
+        'debt', coalesce(wallet.debt - content.repaid, 0),
         'expiring', case
           when content.expiring is not null then
             json_build_array(content.expiring, floor(extract(epoch from content.expires_at) * 1000))
@@ -61,32 +62,46 @@ begin
       greatest(wallet.last_at, v_now) as at,
       coalesce(sum(part.free) filter (where part.is_valid), 0)::bigint as free,
       coalesce(sum(part.timed_out), 0)::bigint as timed_out,
+      coalesce(sum(part.repaid), 0)::bigint as repaid,
       (array_agg(part.free order by part.priority, part.expires_at, part.granted_at, part.sequence)
         filter (where part.is_expiring))[1] as expiring,
       (array_agg(part.expires_at order by part.priority, part.expires_at, part.granted_at, part.sequence)
         filter (where part.is_expiring))[1] as expires_at
     from (
       select
-        batch.priority, batch.expires_at, batch.granted_at, batch.sequence, freed.timed_out,
-        batch.remaining + freed.timed_out as free,
+        batch.priority, batch.expires_at, batch.granted_at, batch.sequence, freed.amount as timed_out, freed.repaid,
+        batch.remaining + coalesce(freed.amount - freed.repaid, 0) as free,
         coalesce(batch.expires_at > greatest(wallet.last_at, v_now), true) as is_valid,
-        batch.expires_at > greatest(wallet.last_at, v_now) and batch.remaining + freed.timed_out > 0 as is_expiring
+        batch.expires_at > greatest(wallet.last_at, v_now)
+          and batch.remaining + coalesce(freed.amount - freed.repaid, 0) > 0 as is_expiring
       from credits.batch
-      cross join lateral (
-        select case
-          when batch.held > 0 then (
-            select coalesce(sum(aside.amount), 0)::bigint
-            from credits.hold
-            cross join lateral unnest(hold.batch_ids, hold.batch_amounts) as aside (batch_id, amount)
-            where hold.user_id = batch.user_id
-              /* shard: and hold.user_id = any (p_user_ids) */
-              and hold.status = 'open'
-              and hold.expires_at <= greatest(wallet.last_at, v_now)
-              and aside.batch_id = batch.id
-          )
-          else 0
-        end as timed_out
-      ) as freed
+      left join (
+        -- What holds that have timed out had set aside. What is owed is repaid from it as of each timeout, as
+        -- credits.end_timed_out_holds does.
+        select aside.batch_id, sum(aside.amount)::bigint as amount, sum(aside.repaid)::bigint as repaid
+        from (
+          select
+            part.batch_id, part.amount,
+            least(
+              payable.amount,
+              greatest(0, wallet.debt + payable.amount - sum(payable.amount) over (
+                order by hold.expires_at, source.priority, source.expires_at, source.granted_at, source.sequence, hold.id
+              ))
+            ) as repaid
+          from credits.hold
+          cross join lateral unnest(hold.batch_ids, hold.batch_amounts) as part (batch_id, amount)
+          join credits.batch as source on source.user_id = hold.user_id and source.id = part.batch_id
+          cross join lateral (
+            select case when source.expires_at <= hold.expires_at then 0 else part.amount end as amount
+          ) as payable
+          where wallet.held > 0
+            and hold.user_id = asked.user_id
+            /* shard: and hold.user_id = any (p_user_ids) and source.user_id = any (p_user_ids) */
+            and hold.status = 'open'
+            and hold.expires_at <= greatest(wallet.last_at, v_now)
+        ) as aside
+        group by aside.batch_id
+      ) as freed on freed.batch_id = batch.id
       where batch.user_id = asked.user_id
         /* shard: and batch.user_id = any (p_user_ids) */
         and batch.is_open

@@ -16,6 +16,7 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set cpu_tuple_cost = 1
 set jit = off
 as $$
 declare
@@ -107,6 +108,9 @@ begin
   end if;
   if v_wallet.held > 0 then
     perform credits.end_timed_out_holds(array[p_user_id], v_at, null);
+    if v_wallet.debt > 0 then
+      select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id;
+    end if;
   end if;
 
   v_row.batch_ids := '{}';

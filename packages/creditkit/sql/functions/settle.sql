@@ -9,7 +9,7 @@
 --   'balance', replayed}, id null where nothing was charged; or {code, …}.
 -- Locks: the wallet.
 -- Codes: USER_BALANCE_NOT_FOUND, HOLD_NOT_FOUND, HOLD_SETTLED, HOLD_RELEASED, HOLD_EXPIRED, INSUFFICIENT_CREDITS (required,
---   available), WALLET_FROZEN (late only: a settlement in time is not a new spend).
+--   available), BALANCE_OVERFLOW (what is owed), WALLET_FROZEN (late only: a settlement in time is not a new spend).
 create or replace function credits.settle(p_user_id text, p_settlement jsonb, p_now timestamptz)
 returns jsonb
 language plpgsql
@@ -18,9 +18,12 @@ set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set cpu_tuple_cost = 1
 set jit = off
 as $$
 declare
+  -- As credits.grant.
+  c_balance_max constant bigint := 9007199254740991;
   v_asked record;
   v_wallet credits.wallet;
   v_hold credits.hold;
@@ -41,6 +44,8 @@ declare
   v_ids uuid[] := '{}';
   v_amounts bigint[] := '{}';
   v_freed bigint[] := '{}';
+  v_extra_ids uuid[];
+  v_extra_amounts bigint[];
 begin
   select asked.*
   into v_asked
@@ -54,6 +59,9 @@ begin
   v_at := greatest(v_wallet.last_at, credits.clock(p_now));
   if v_wallet.held > 0 then
     perform credits.end_timed_out_holds(array[p_user_id], v_at, null);
+    if v_wallet.debt > 0 then
+      select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id;
+    end if;
   end if;
 
   select hold.* into v_hold from credits.hold where hold.user_id = p_user_id and hold.id = v_asked.hold_id;
@@ -80,8 +88,12 @@ begin
   v_free := credits.free_credits(p_user_id, v_at);
   v_available := greatest(0, v_free - v_wallet.debt);
   v_from_hold := case when v_is_late then 0 else least(v_asked.amount, v_hold.amount) end;
-  -- Taking more than was held is a new spend, which a frozen wallet does not make.
-  v_extra := case when v_wallet.status = 'frozen' then 0 else least(v_asked.amount - v_from_hold, v_available) end;
+  -- Taking more than was held is a new spend, which a frozen wallet does not make; what is owed in any case repays itself
+  -- from what is free.
+  v_extra := case
+    when v_wallet.status = 'frozen' and v_hold.overage <> 'debt' then 0
+    else least(v_asked.amount - v_from_hold, v_available)
+  end;
   v_loan := case when v_hold.overage = 'debt' then v_asked.amount - v_from_hold - v_extra else 0 end;
   if v_hold.overage = 'reject' and v_asked.amount > v_hold.amount then
     return jsonb_build_object(
@@ -89,6 +101,8 @@ begin
     );
   elsif v_hold.overage = 'reject' and v_asked.amount > v_from_hold + v_extra then
     return jsonb_build_object('code', 'INSUFFICIENT_CREDITS', 'required', v_asked.amount, 'available', v_available);
+  elsif v_wallet.debt + v_loan > c_balance_max then
+    return jsonb_build_object('code', 'BALANCE_OVERFLOW');
   end if;
 
   -- What was held, in the order of its allocations: charged as far as the amount goes, the rest freed.
@@ -116,32 +130,28 @@ begin
   end if;
 
   -- What the work cost beyond that.
-  v_left := v_extra;
-  for v_part in
-    select batch.id, batch.remaining
-    from credits.batch
-    where v_extra > 0
-      and batch.user_id = p_user_id
-      and batch.is_open
-      and batch.remaining > 0
-      and batch.granted_at <= v_at
-      and (batch.expires_at is null or batch.expires_at > v_at)
-    order by batch.priority asc, batch.expires_at asc nulls last, batch.granted_at asc, batch.sequence asc
-  loop
-    exit when v_left = 0;
-    v_take := least(v_left, v_part.remaining);
-    v_left := v_left - v_take;
+  if v_extra > 0 then
+    select taken.batch_ids, taken.batch_amounts
+    into v_extra_ids, v_extra_amounts
+    from credits.allocate(p_user_id, v_extra, v_at) as taken;
     update credits.batch
     set
-      remaining = batch.remaining - v_take,
-      consumed = batch.consumed + v_take
+      remaining = batch.remaining - part.amount,
+      consumed = batch.consumed + part.amount
+    from unnest(v_extra_ids, v_extra_amounts) as part (id, amount)
     where batch.user_id = p_user_id
-      and batch.id = v_part.id;
+      and batch.id = part.id;
     -- A batch stands in the allocations once, also where it was held and then drained further.
-    v_place := coalesce(array_position(v_ids, v_part.id), cardinality(v_ids) + 1);
-    v_ids[v_place] := v_part.id;
-    v_amounts[v_place] := coalesce(v_amounts[v_place], 0) + v_take;
-  end loop;
+    for v_part in
+      select part.id, part.amount
+      from unnest(v_extra_ids, v_extra_amounts) with ordinality as part (id, amount, position)
+      order by part.position
+    loop
+      v_place := coalesce(array_position(v_ids, v_part.id), cardinality(v_ids) + 1);
+      v_ids[v_place] := v_part.id;
+      v_amounts[v_place] := coalesce(v_amounts[v_place], 0) + v_part.amount;
+    end loop;
+  end if;
 
   if v_loan > 0 then
     v_loan_row := credits.lend(p_user_id, v_loan, v_wallet.sequence + 1, v_available, v_at);

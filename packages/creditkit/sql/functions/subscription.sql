@@ -7,13 +7,18 @@ as $$
 declare
   v_user_id constant text := p_subscription ->> 'user_id';
   v_at timestamptz;
+  v_held bigint;
   v_said record;
 begin
-  select wallet.last_at into v_at
+  select wallet.last_at, wallet.held
+  into v_at, v_held
   from credits.wallet
   where wallet.user_id = v_user_id
   for update;
   v_at := greatest(v_at, credits.clock(p_now));
+  if v_held > 0 then
+    perform credits.end_timed_out_holds(array[v_user_id], v_at, null);
+  end if;
   -- Written, not only locked: a monthly grant at REPEATABLE READ that waited here has to start again.
   update credits.wallet
   set last_at = v_at
@@ -104,7 +109,8 @@ begin
   where wallet.user_id = any (p_user_ids)
     -- Not a wallet that the monthly grant has just opened for a subscriber: it may close it again.
     and wallet.sequence > 0
-    and wallet.user_id <> all (array(select live.user_id from live));
+    -- Hashed, which "<> all" of as many is not.
+    and wallet.user_id not in (select live.user_id from live);
 end;
 $$;
 

@@ -50,7 +50,7 @@ export interface CreditsConfig {
   limitations?: {
     /** Whether a user without a paid plan may buy packages. Default true. */
     allowFreeUserPurchasePackages?: boolean;
-    /** Free credits (bonus, monthly, manual) are granted only up to this available balance. Default: no limit. */
+    /** Free credits (bonus, monthly, manual) are granted only up to this balance, available and held. Default: no limit. */
     maxUserBalance?: number;
     /** Below this available balance a wallet is low, and `onEvent` hears `credits.low`. Default: never. */
     lowBalance?: number;
