@@ -28,8 +28,40 @@ describe("configuration", () => {
       limitations: { allowFreeUserPurchasePackages: true, amountMax: 1e9, holdGraceSeconds: 0 },
       subscription: {},
       packages: {},
+      planPrices: [],
+      payments: {
+        onRefund: "absorb",
+        onDispute: "debt",
+        freezeOnDispute: false,
+        freezeOnFraudWarning: false,
+      },
       consumption: {},
     });
+  });
+
+  it("checks what plans are sold for, and what becomes of money that went back", () => {
+    const price = { priceId: "price_pro", planId: "pro", interval: "month", amount: 9.9, currency: "USD" };
+    const { subscription, packages } = defaultCreditsConfig;
+    const planPrices = [
+      price,
+      { ...price, interval: "week" },
+      { ...price, priceId: packages.lite.priceId, planId: "constructor", amount: -1, currency: "dollars" },
+    ];
+    const payments = { onRefund: "keep", onDispute: "debt", freezeOnDispute: 1, freeze: true };
+    const found = problemsOf({ subscription, packages, planPrices, payments });
+    expect(found).toEqual([
+      "planPrices.1.priceId",
+      "planPrices.1.interval",
+      "planPrices.2.priceId",
+      "planPrices.2.planId",
+      "planPrices.2.amount",
+      "planPrices.2.currency",
+      "payments.freeze",
+      "payments.onRefund",
+      "payments.freezeOnDispute",
+    ]);
+    expect(resolveConfig({ subscription, planPrices: [price as never] }).planPrices).toEqual([price]);
+    expect(problemsOf({ planPrices: {} })).toEqual(["planPrices"]);
   });
 
   it("reports all problems together, each with its path and what is allowed", () => {
@@ -98,3 +130,12 @@ describe("configuration", () => {
     expect(problemPaths({ decimals: 2, consumption: { x: 0.25, y: 0.1 } })).toEqual([]);
   });
 });
+
+function problemsOf(config: unknown): string[] {
+  try {
+    resolveConfig(config as never);
+  } catch (error) {
+    return (error as CreditsError).problems?.map(({ path }) => path) ?? [];
+  }
+  return [];
+}

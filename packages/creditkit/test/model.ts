@@ -510,7 +510,7 @@ export function endTimedOut(wallet: Wallet, at: number): Wallet {
     for (const hold of due) next = { ...freed(next, hold), lastAt: Math.max(timeout, next.lastAt) };
     next = repaid(next, timeout);
   }
-  return timeouts.size === 0 ? wallet : { ...next, lastAt: at };
+  return next;
 }
 
 function freed(wallet: Wallet, hold: Hold): Wallet {

@@ -75,7 +75,7 @@ begin
       /* shard: and hold.user_id = any (p_user_ids) */
       and hold.status = 'open'
       and hold.expires_at <= greatest(wallet.last_at, p_now)
-    returning hold.user_id, hold.id, hold.amount, hold.batch_ids, hold.batch_amounts
+    returning hold.user_id, hold.id, hold.amount, hold.expires_at, hold.batch_ids, hold.batch_amounts
   )
   select jsonb_agg(to_jsonb(ended)) into v_ended from ended;
   if v_ended is null then
@@ -100,10 +100,10 @@ begin
   set
     held = wallet.held - freed.amount,
     -- T is never earlier from here on: what has timed out does not come back (rule 2).
-    last_at = greatest(wallet.last_at, p_now)
+    last_at = greatest(wallet.last_at, freed.at)
   from (
-    select ended.user_id, sum(ended.amount)::bigint as amount
-    from jsonb_to_recordset(v_ended) as ended (user_id text, amount bigint)
+    select ended.user_id, sum(ended.amount)::bigint as amount, max(ended.expires_at) as at
+    from jsonb_to_recordset(v_ended) as ended (user_id text, amount bigint, expires_at timestamptz)
     group by ended.user_id
   ) as freed
   where wallet.user_id = freed.user_id

@@ -37,6 +37,22 @@ export interface PlanCreditsConfig {
   validityDays: number;
 }
 
+/** A price at which a plan is sold. */
+export interface PlanPrice {
+  /** The provider's price: a Stripe `price_…` or a Creem `prod_…` id. */
+  priceId: string;
+  /** A plan of `subscription`. */
+  planId: string;
+  interval: "month" | "year";
+  /** Price to show, in major units of `currency`, e.g. 9.99. */
+  amount: number;
+  /** ISO 4217 code, e.g. `USD`. */
+  currency: string;
+}
+
+/** What becomes of credits whose money went back, and were spent meanwhile (rule 24). */
+export type SpentCredits = "absorb" | "debt";
+
 /** What a host configures. */
 export interface CreditsConfig {
   /** Off: grants and spends throw `CREDITS_DISABLED`, jobs and queries answer zeros. Default true. */
@@ -63,6 +79,18 @@ export interface CreditsConfig {
   subscription?: Record<string, PlanCreditsConfig>;
   /** Packages by id. */
   packages?: Record<string, CreditPackage>;
+  /** What plans are sold for. */
+  planPrices?: readonly Readonly<PlanPrice>[];
+  payments?: {
+    /** What was spent of a refunded purchase: given up, or owed. Default `absorb`. */
+    onRefund?: SpentCredits;
+    /** What was spent of a disputed purchase. Default `debt`. */
+    onDispute?: SpentCredits;
+    /** Freezes the wallet when a dispute is opened. An operator unfreezes it. Default false. */
+    freezeOnDispute?: boolean;
+    /** Freezes the wallet when the provider warns of fraud. Default false. */
+    freezeOnFraudWarning?: boolean;
+  };
   /** Credits per use, by service; 0 is free. */
   consumption?: Record<string, number>;
 }
@@ -86,6 +114,13 @@ export interface ResolvedConfig {
   };
   readonly subscription: Readonly<Record<string, Readonly<PlanCreditsConfig>>>;
   readonly packages: Readonly<Record<string, Readonly<CreditPackage>>>;
+  readonly planPrices: readonly Readonly<PlanPrice>[];
+  readonly payments: {
+    readonly onRefund: SpentCredits;
+    readonly onDispute: SpentCredits;
+    readonly freezeOnDispute: boolean;
+    readonly freezeOnFraudWarning: boolean;
+  };
   readonly consumption: Readonly<Record<string, number>>;
 }
 
@@ -169,6 +204,11 @@ export function findPackageByPrice(config: ResolvedConfig, priceId: string): Cre
   return Object.values(config.packages).find((creditPackage) => creditPackage.priceId === priceId);
 }
 
+/** The plan that a provider's price sells. */
+export function findPlanPrice(config: ResolvedConfig, priceId: string): PlanPrice | undefined {
+  return config.planPrices.find((planPrice) => planPrice.priceId === priceId);
+}
+
 /** What one use of a service costs, in credits; undefined when it is not configured. */
 export function findServicePrice(config: ResolvedConfig, service: string): number | undefined {
   return ownValue(config.consumption, service);
@@ -193,22 +233,28 @@ class ConfigCheck {
       "limitations",
       "subscription",
       "packages",
+      "planPrices",
+      "payments",
       "consumption",
     ]);
     const enabled = this.flag("enabled", fields.enabled, true);
     const strictServices = this.flag("strictServices", fields.strictServices, false);
     this.decimals = this.readDecimals(fields.decimals);
     const limitations = this.limitations(fields.limitations);
+    const subscription = this.record("subscription", fields.subscription, (path, id, plan) =>
+      this.plan(path, id, plan),
+    );
+    const packages = this.packages(fields.packages);
     return {
       enabled,
       decimals: this.decimals,
       strictServices,
       registration: this.registration(fields.registration),
       limitations,
-      subscription: this.record("subscription", fields.subscription, (path, id, plan) =>
-        this.plan(path, id, plan),
-      ),
-      packages: this.packages(fields.packages),
+      subscription,
+      packages,
+      planPrices: this.planPrices(fields.planPrices, subscription, packages),
+      payments: this.payments(fields.payments),
       consumption: this.record("consumption", fields.consumption, (path, service, price) => {
         this.name(path, () => parseService(service));
         return this.credits(path, price, 0);
@@ -312,27 +358,77 @@ class ConfigCheck {
     const bonus = this.credits(`${path}.bonus`, fields.bonus ?? 0, 0);
     if (credits + bonus > this.amountMax)
       this.fail(path, `expected credits and bonus up to ${this.amountMax} together`);
-    const { amount, currency } = fields;
-    if (typeof amount !== "number" || !Number.isFinite(amount) || amount < 0) {
-      this.fail(`${path}.amount`, "expected a price of at least 0");
-    }
-    if (typeof currency !== "string" || !/^[A-Za-z]{3}$/.test(currency)) {
-      this.fail(`${path}.currency`, "expected an ISO 4217 code of three letters");
-    }
     return {
       id,
       ...this.text(`${path}.name`, "name", fields.name),
       ...this.text(`${path}.description`, "description", fields.description),
       credits,
       priceId: fields.priceId as string,
-      amount: amount as number,
-      currency: currency as string,
+      ...this.price(path, fields),
       ...(fields.popular === undefined
         ? {}
         : { popular: this.flag(`${path}.popular`, fields.popular, false) }),
       ...this.validity(`${path}.validityDays`, fields.validityDays),
       bonus,
     };
+  }
+
+  private price(path: string, { amount, currency }: Fields): { amount: number; currency: string } {
+    if (typeof amount !== "number" || !Number.isFinite(amount) || amount < 0) {
+      this.fail(`${path}.amount`, "expected a price of at least 0");
+    }
+    if (typeof currency !== "string" || !/^[A-Za-z]{3}$/.test(currency)) {
+      this.fail(`${path}.currency`, "expected an ISO 4217 code of three letters");
+    }
+    return { amount: amount as number, currency: currency as string };
+  }
+
+  private planPrices(
+    value: unknown,
+    plans: Record<string, PlanCreditsConfig>,
+    packages: Record<string, CreditPackage>,
+  ): PlanPrice[] {
+    if (value === undefined) return [];
+    if (!Array.isArray(value)) {
+      this.fail("planPrices", "expected an array");
+      return [];
+    }
+    const taken = new Set(Object.values(packages).map(({ priceId }) => priceId));
+    return value.map((item: unknown, index) => {
+      const path = `planPrices.${index}`;
+      const fields = this.object(path, item);
+      this.known(`${path}.`, fields, ["priceId", "planId", "interval", "amount", "currency"]);
+      this.name(`${path}.priceId`, () => parseId("priceId", fields.priceId));
+      const priceId = fields.priceId as string;
+      // One price sells one thing: otherwise a webhook could not tell what was bought.
+      if (taken.has(priceId)) this.fail(`${path}.priceId`, "expected a price of its own");
+      taken.add(priceId);
+      const planId = fields.planId as string;
+      if (typeof planId !== "string" || !Object.hasOwn(plans, planId))
+        this.fail(`${path}.planId`, "expected a plan of `subscription`");
+      const interval = fields.interval as PlanPrice["interval"];
+      if (interval !== "month" && interval !== "year")
+        this.fail(`${path}.interval`, "expected month or year");
+      return { priceId, planId, interval, ...this.price(path, fields) };
+    });
+  }
+
+  private payments(value: unknown): ResolvedConfig["payments"] {
+    const fields = this.object("payments", value ?? {});
+    this.known("payments.", fields, ["onRefund", "onDispute", "freezeOnDispute", "freezeOnFraudWarning"]);
+    return {
+      onRefund: this.spentCredits("payments.onRefund", fields.onRefund, "absorb"),
+      onDispute: this.spentCredits("payments.onDispute", fields.onDispute, "debt"),
+      freezeOnDispute: this.flag("payments.freezeOnDispute", fields.freezeOnDispute, false),
+      freezeOnFraudWarning: this.flag("payments.freezeOnFraudWarning", fields.freezeOnFraudWarning, false),
+    };
+  }
+
+  private spentCredits(path: string, value: unknown, whenOmitted: SpentCredits): SpentCredits {
+    if (value === undefined) return whenOmitted;
+    if (value === "absorb" || value === "debt") return value;
+    this.fail(path, "expected absorb or debt");
+    return whenOmitted;
   }
 
   private readDecimals(value: unknown): number {
