@@ -7,6 +7,7 @@ import { type CreditsConfig, resolveConfig } from "./core/config.ts";
 import { type Credits, createCredits } from "./core/credits.ts";
 import type { Database } from "./core/database.ts";
 import { CreditsError } from "./core/errors.ts";
+import { type InboxStatus, inboxStatuses } from "./core/inbox.ts";
 import { causeMessage } from "./core/job.ts";
 import { migrationScript } from "./core/migrate.ts";
 
@@ -19,6 +20,8 @@ Usage: creditkit <command> [options]
   audit               check every invariant of the books
   jobs grant          grant every monthly period that is due
   jobs expire         book what has expired
+  events [status]     the newest messages of payment providers; status: applied, ignored, parked or failed
+  events replay <id>  do again what one says that failed, or waits
   user <id>           balance, batches, open holds and last transactions of one user
 
 Options:
@@ -90,8 +93,14 @@ function readArguments() {
 }
 
 function commandOf(command: string, rest: string[]): (credits: Credits) => Promise<Report> {
+  if (command === "events" && rest[0] === "replay") {
+    const [, eventId, ...more] = rest;
+    if (eventId === undefined || more.length > 0) throw new UsageError("events replay: which id?");
+    return (credits) => replayEvent(credits, eventId);
+  }
   const [first, ...others] = rest;
   if (others.length > 0) throw new UsageError(`Unexpected argument: ${others[0]}`);
+  if (command === "events") return (credits) => reportEvents(credits, inboxStatus(first));
   if (command === "user" && first !== undefined) return (credits) => reportUser(credits, first);
   const name = first === undefined ? command : `${command} ${first}`;
   const run = Object.hasOwn(commands, name) ? commands[name] : undefined;
@@ -147,6 +156,34 @@ const commands: Record<string, (credits: Credits) => Promise<Report>> = {
     };
   },
 };
+
+function inboxStatus(name: string | undefined): InboxStatus | undefined {
+  const status = inboxStatuses.find((one) => one === name);
+  if (name !== undefined && status === undefined)
+    throw new UsageError(`events: expected ${inboxStatuses.join(", ")}, not ${name}`);
+  return status;
+}
+
+async function reportEvents(credits: Credits, status: InboxStatus | undefined): Promise<Report> {
+  const events = await credits.getPaymentEvents(status === undefined ? {} : { status });
+  const lines = events.map((event) => {
+    const why = event.error ?? event.waitsFor.join(", ");
+    return `${event.receivedAt.toISOString()}  ${event.status}  ${event.provider}  ${event.eventId}  ${event.type}${why === "" ? "" : `  ${why}`}`;
+  });
+  return {
+    json: events,
+    text: lines.length === 0 ? "The inbox has no such messages." : lines.join("\n"),
+    exitCode: ExitCode.OK,
+  };
+}
+
+async function replayEvent(credits: Credits, eventId: string): Promise<Report> {
+  if (Object.keys(credits.config.packages).length === 0 && credits.config.planPrices.length === 0)
+    throw new UsageError("events replay: the configuration sells nothing; name it with --config");
+  const result = await credits.replayPaymentEvent({ eventId });
+  const waits = result.waitsFor === undefined ? "" : `, waits for ${result.waitsFor.join(", ")}`;
+  return { json: result, text: `${result.outcome}${waits}`, exitCode: ExitCode.OK };
+}
 
 async function reportUser(credits: Credits, userId: string): Promise<Report> {
   const wallet = await credits.getWallet({ userId });

@@ -1,6 +1,12 @@
 export type { Metadata } from "./core/argument.ts";
 export type { AuditResult, Violation } from "./core/audit.ts";
-export type { CreditPackage, CreditsConfig, PlanCreditsConfig, ResolvedConfig } from "./core/config.ts";
+export type {
+  CreditPackage,
+  CreditsConfig,
+  PlanCreditsConfig,
+  PlanPrice,
+  ResolvedConfig,
+} from "./core/config.ts";
 export type {
   ConsumeForServiceParams,
   ConsumeForServiceResult,
@@ -29,10 +35,33 @@ export type {
   GrantSubscriptionParams,
 } from "./core/grant.ts";
 export type { HoldParams, HoldResult, OpenHold, Overage } from "./core/hold.ts";
+export type { InboxEvent, InboxStatus } from "./core/inbox.ts";
 export type { LogFields, Logger } from "./core/logger.ts";
 export type { Meter, MeterParams, MeterResult } from "./core/meter.ts";
 export { type MigrateResult, migrationScript } from "./core/migrate.ts";
 export type { DailyGrantResult, DailyGrantRow } from "./core/monthly-grant.ts";
+export type { PaymentEventResult } from "./core/payment.ts";
+export type {
+  CheckoutCompleted,
+  DisputeChanged,
+  FraudWarned,
+  Noted,
+  PaymentEvent,
+  PaymentLinked,
+  PaymentRefunded,
+  PlanPaid,
+  PurchasePaid,
+  SubscriptionChanged,
+} from "./core/payment-event.ts";
+export type {
+  CheckoutParams,
+  PaymentBooks,
+  PaymentProvider,
+  PortalParams,
+  Sold,
+  WebhookMessage,
+} from "./core/payment-provider.ts";
+export type { Payment, SubscriptionInfo } from "./core/purchase.ts";
 export type { ReverseParams, ReverseResult } from "./core/reverse.ts";
 export type { ReleaseParams, ReleaseResult, SettleParams, SettleResult } from "./core/settle.ts";
 export { type SubscriptionParams, SubscriptionStatus } from "./core/subscription.ts";

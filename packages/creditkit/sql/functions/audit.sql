@@ -69,7 +69,8 @@ begin
   from credits.transaction
   where case
     when type in ('expiration', 'debt', 'debt_repayment') then key is not null
-    when type = 'reversal' then not starts_with(key, 'reversal:' || reverses || ':')
+    when type in ('reversal', 'chargeback_reversal') then not starts_with(key, type || ':' || reverses || ':')
+    when type in ('refund', 'chargeback') then not starts_with(key, type || ':' || purchase_id || ':')
     when type = 'consumption' and starts_with(key, 'hold:') then false
     when type = 'consumption' or credits.grant_key(type, period, source_plan, purchase_id, null) is null then
       not starts_with(key, 'key:')
@@ -95,9 +96,14 @@ begin
   where transaction.purchase_id is not null
     and (
       purchase.user_id is distinct from transaction.user_id
-      or purchase.type is distinct from transaction.type
-      or purchase.transaction_id is distinct from transaction.id
-      or (transaction.type = 'purchase' and transaction.debit_account <> 'PAYMENT:' || transaction.purchase_id)
+      or case
+        when transaction.type in ('refund', 'chargeback') then credit_account <> 'PAYMENT:' || transaction.purchase_id
+        when transaction.type = 'chargeback_reversal' then debit_account <> 'PAYMENT:' || transaction.purchase_id
+        else
+          purchase.type is distinct from transaction.type
+          or purchase.transaction_id is distinct from transaction.id
+          or (transaction.type = 'purchase' and debit_account <> 'PAYMENT:' || transaction.purchase_id)
+      end
     );
 
   return query
@@ -135,12 +141,20 @@ begin
   history as (
     select
       allocation.user_id, batch_id,
-      coalesce(sum(amount) filter (where type not in ('consumption', 'debt_repayment', 'reversal', 'expiration')), 0)
-        as granted,
+      coalesce(
+        sum(amount) filter (
+          where type not in (
+            'consumption', 'debt_repayment', 'reversal', 'expiration', 'refund', 'chargeback', 'chargeback_reversal'
+          )
+        ),
+        0
+      ) as granted,
       -- Repaying a debt pays for what was consumed before.
       coalesce(sum(amount) filter (where type in ('consumption', 'debt_repayment')), 0)
         - coalesce(sum(amount) filter (where type = 'reversal'), 0) as consumed,
       coalesce(sum(amount) filter (where type = 'expiration'), 0) as expired,
+      coalesce(sum(amount) filter (where type in ('refund', 'chargeback')), 0)
+        - coalesce(sum(amount) filter (where type = 'chargeback_reversal'), 0) as taken,
       min(sequence) as sequence,
       min(created_at) as granted_at
     from allocation
@@ -178,20 +192,22 @@ begin
       or (turn.before > 0) <> (turn.free > 0)
   )
   select '25', 'batch', batch.user_id,
-    format('batch %s: amount %s, remaining %s, held %s, consumed %s, expired %s',
-      batch.id, amount, remaining, held, consumed, expired)
+    format('batch %s: amount %s, remaining %s, held %s, consumed %s, expired %s, taken %s',
+      batch.id, amount, remaining, held, consumed, expired, taken)
   from credits.batch
-  where amount <> remaining + held + consumed + expired
-    or least(remaining, held, consumed, expired) < 0
+  where amount <> remaining + held + consumed + expired + taken
+    or least(remaining, held, consumed, expired, taken) < 0
   union all
   select '25', 'batch_history', coalesce(batch.user_id, history.user_id),
-    format('batch %s: amount %s, consumed %s, expired %s; history granted %s, consumed %s, expired %s',
-      coalesce(batch.id, history.batch_id), batch.amount, batch.consumed, batch.expired,
-      history.granted, history.consumed, history.expired)
+    format('batch %s: amount %s, consumed %s, expired %s, taken %s; history granted %s, consumed %s, expired %s, took %s',
+      coalesce(batch.id, history.batch_id), batch.amount, batch.consumed, batch.expired, batch.taken,
+      history.granted, history.consumed, history.expired, history.taken)
   from credits.batch
   full join history on history.user_id = batch.user_id and history.batch_id = batch.id
-  where (batch.amount, batch.consumed, batch.expired, batch.sequence, batch.granted_at)
-    is distinct from (history.granted, history.consumed, history.expired, history.sequence, history.granted_at)
+  where (batch.amount, batch.consumed, batch.expired, batch.taken, batch.sequence, batch.granted_at)
+    is distinct from (
+      history.granted, history.consumed, history.expired, history.taken, history.sequence, history.granted_at
+    )
   union all
   select '25', 'batch_held', coalesce(batch.user_id, open.user_id),
     format('batch %s says %s held, its holds %s', coalesce(batch.id, open.batch_id), batch.held, open.amount)
@@ -224,7 +240,7 @@ begin
   from allocation
   join credits.batch on batch.user_id = allocation.user_id and batch.id = allocation.batch_id
   where (
-      allocation.type in ('consumption', 'debt_repayment')
+      allocation.type in ('consumption', 'debt_repayment', 'refund', 'chargeback')
       and (allocation.created_at < batch.granted_at or allocation.created_at >= batch.expires_at)
       and not exists (
         select
@@ -324,6 +340,7 @@ begin
   select '23', 'reversal', spend.user_id, format('transaction %s of %s was reversed by %s', spend.id, spend.amount, given.amount)
   from (
     select transaction.user_id, transaction.reverses, sum(transaction.amount) as amount,
+      min(transaction.type) as first_type, max(transaction.type) as last_type,
       min(transaction.debit_account) as first_account, max(transaction.debit_account) as last_account
     from credits.transaction
     where transaction.reverses is not null
@@ -331,7 +348,11 @@ begin
   ) as given
   left join credits.transaction as spend on spend.user_id = given.user_id and spend.id = given.reverses
   where spend.id is null
-    or spend.type <> 'consumption'
+    or given.first_type <> given.last_type
+    or given.first_type is distinct from case spend.type
+      when 'consumption' then 'reversal'
+      when 'chargeback' then 'chargeback_reversal'
+    end
     or given.amount > spend.amount
     or given.first_account <> spend.credit_account
     or given.last_account <> spend.credit_account;
@@ -376,7 +397,7 @@ begin
   select '23', 'reversal_type', transaction.user_id,
     format('transaction %s of type %s reverses %s', transaction.id, type, coalesce(reverses::text, 'nothing'))
   from credits.transaction
-  where (type = 'reversal') <> (reverses is not null);
+  where (type in ('reversal', 'chargeback_reversal')) <> (reverses is not null);
 
   -- Rules 6 and 25: each wallet, against its batches and against history.
   return query
@@ -434,6 +455,73 @@ begin
   ) as free
   where wallet.debt > 0
     and free.amount > 0;
+
+  -- Rule 24: what was given up and comes back is taken before anything else.
+  return query
+  select '24', 'due', wallet.user_id,
+    format('wallet says %s are due, its batches %s, of which %s are free', wallet.due, due.amount, due.free)
+  from credits.wallet
+  cross join lateral (
+    select
+      coalesce(sum(batch.refund_due + batch.dispute_due), 0) as amount,
+      coalesce(
+        sum(least(batch.remaining, batch.refund_due + batch.dispute_due))
+          filter (where batch.expires_at is null or batch.expires_at > wallet.last_at),
+        0
+      ) as free
+    from credits.batch
+    where batch.user_id = wallet.user_id
+  ) as due
+  where wallet.due <> due.amount
+    or due.free > 0;
+
+  -- Rules 15 and 24: a payment granted what it says, and no more was taken back of it than was refunded and disputed.
+  return query
+  select '24', 'payment', payment.user_id,
+    format('payment %s granted %s; refunds took %s of %s, disputes %s of %s', payment.payment_id, payment.granted,
+      took.refund, target.refund, took.dispute, target.both - target.refund)
+  from credits.payment
+  left join credits.batch on batch.user_id = payment.user_id and batch.id = payment.batch_id
+  cross join lateral (
+    select
+      greatest(
+        payment.refunded,
+        (
+          select coalesce(sum(refund.amount), 0)
+          from credits.refund
+          where refund.provider = payment.provider and refund.payment_id = payment.payment_id
+        )
+      ) as refunded,
+      (
+        select coalesce(sum(dispute.amount), 0)
+        from credits.dispute
+        where dispute.provider = payment.provider and dispute.payment_id = payment.payment_id and dispute.status <> 'won'
+      ) as disputed
+  ) as money
+  cross join lateral (
+    select
+      coalesce(
+        floor(payment.granted::numeric * least(money.refunded, payment.amount_paid) / nullif(payment.amount_paid, 0)), 0
+      ) as refund,
+      coalesce(
+        floor(
+          payment.granted::numeric * least(money.refunded + money.disputed, payment.amount_paid)
+            / nullif(payment.amount_paid, 0)
+        ),
+        0
+      ) as both
+  ) as target
+  cross join lateral (
+    select
+      coalesce(sum(transaction.amount) filter (where transaction.type = 'refund'), 0) as refund,
+      coalesce(sum(transaction.amount) filter (where transaction.type = 'chargeback'), 0)
+        - coalesce(sum(transaction.amount) filter (where transaction.type = 'chargeback_reversal'), 0) as dispute
+    from credits.transaction
+    where transaction.user_id = payment.user_id and transaction.purchase_id = payment.payment_id
+  ) as took
+  where took.refund + coalesce(batch.refund_due, 0) > target.refund
+    or took.dispute + coalesce(batch.dispute_due, 0) > target.both - target.refund
+    or (payment.granted > 0 and batch.amount is distinct from payment.granted);
 
   -- Rule 6: what each operation answered as the balance, recomputed: all that moved so far, less what had expired by
   -- then and left the wallet only later or not yet, less what was held in valid batches, less what was owed.

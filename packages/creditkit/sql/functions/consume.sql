@@ -85,16 +85,14 @@ begin
   v_now := credits.clock(p_now);
   if 0 < any (w_held) then
     perform credits.end_timed_out_holds(w_user_id, v_now, null);
-    if 0 < any (w_debt) then
-      -- What they freed has repaid some of it.
-      select
-        array_agg(wallet.sequence order by owner.place), array_agg(wallet.available_after order by owner.place),
-        array_agg(wallet.debt order by owner.place)
-      into w_sequence, w_after, w_debt
-      from unnest(w_user_id) with ordinality as owner (user_id, place)
-      join credits.wallet on wallet.user_id = owner.user_id
-      /* shard: where wallet.user_id = any (v_user_ids) */;
-    end if;
+    -- What they freed may have repaid some of it, or been taken back.
+    select
+      array_agg(wallet.sequence order by owner.place), array_agg(wallet.available_after order by owner.place),
+      array_agg(wallet.debt order by owner.place)
+    into w_sequence, w_after, w_debt
+    from unnest(w_user_id) with ordinality as owner (user_id, place)
+    join credits.wallet on wallet.user_id = owner.user_id
+    /* shard: where wallet.user_id = any (v_user_ids) */;
   end if;
   for v_wallet in 1 .. coalesce(cardinality(w_user_id), 0) loop
     w_at[v_wallet] := greatest(w_at[v_wallet], v_now);

@@ -67,9 +67,7 @@ begin
   end if;
   if v_wallet.held > 0 then
     perform credits.end_timed_out_holds(array[p_user_id], v_at, null);
-    if v_wallet.debt > 0 then
-      select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id;
-    end if;
+    select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id;
   end if;
 
   v_free := credits.free_credits(p_user_id, v_at);

@@ -70,35 +70,49 @@ begin
     from (
       select
         batch.priority, batch.expires_at, batch.granted_at, batch.sequence, freed.amount as timed_out, freed.repaid,
-        batch.remaining + coalesce(freed.amount - freed.repaid, 0) as free,
+        batch.remaining + coalesce(freed.amount - freed.due - freed.repaid, 0) as free,
         coalesce(batch.expires_at > greatest(wallet.last_at, v_now), true) as is_valid,
         batch.expires_at > greatest(wallet.last_at, v_now)
-          and batch.remaining + coalesce(freed.amount - freed.repaid, 0) > 0 as is_expiring
+          and batch.remaining + coalesce(freed.amount - freed.due - freed.repaid, 0) > 0 as is_expiring
       from credits.batch
       left join (
-        -- What holds that have timed out had set aside. What is owed is repaid from it as of each timeout, as
-        -- credits.end_timed_out_holds does.
-        select aside.batch_id, sum(aside.amount)::bigint as amount, sum(aside.repaid)::bigint as repaid
+        -- What holds that have timed out had set aside. What is due of a batch, and what is owed, is taken from it as of each
+        -- timeout, as credits.end_timed_out_holds does.
+        select
+          aside.batch_id, sum(aside.amount)::bigint as amount, sum(aside.due)::bigint as due,
+          sum(
+            least(aside.payable, greatest(0, wallet.debt + aside.payable - aside.payable_so_far))
+          )::bigint as repaid
         from (
           select
-            part.batch_id, part.amount,
-            least(
-              payable.amount,
-              greatest(0, wallet.debt + payable.amount - sum(payable.amount) over (
-                order by hold.expires_at, source.priority, source.expires_at, source.granted_at, source.sequence, hold.id
-              ))
-            ) as repaid
-          from credits.hold
-          cross join lateral unnest(hold.batch_ids, hold.batch_amounts) as part (batch_id, amount)
-          join credits.batch as source on source.user_id = hold.user_id and source.id = part.batch_id
-          cross join lateral (
-            select case when source.expires_at <= hold.expires_at then 0 else part.amount end as amount
-          ) as payable
-          where wallet.held > 0
-            and hold.user_id = asked.user_id
-            /* shard: and hold.user_id = any (p_user_ids) and source.user_id = any (p_user_ids) */
-            and hold.status = 'open'
-            and hold.expires_at <= greatest(wallet.last_at, v_now)
+            part.*, part.valid - part.due as payable,
+            sum(part.valid - part.due) over (order by part.timeout, part.priority, part.expires_at, part.granted_at,
+              part.sequence, part.hold_id) as payable_so_far
+          from (
+            select
+              each.*,
+              least(
+                each.valid,
+                greatest(0, each.batch_due + each.valid - sum(each.valid) over (
+                  partition by each.batch_id order by each.timeout, each.hold_id
+                ))
+              ) as due
+            from (
+              select
+                hold.id as hold_id, hold.expires_at as timeout, part.batch_id, part.amount, source.priority,
+                source.expires_at, source.granted_at, source.sequence,
+                source.refund_due + source.dispute_due as batch_due,
+                case when source.expires_at <= hold.expires_at then 0 else part.amount end as valid
+              from credits.hold
+              cross join lateral unnest(hold.batch_ids, hold.batch_amounts) as part (batch_id, amount)
+              join credits.batch as source on source.user_id = hold.user_id and source.id = part.batch_id
+              where wallet.held > 0
+                and hold.user_id = asked.user_id
+                /* shard: and hold.user_id = any (p_user_ids) and source.user_id = any (p_user_ids) */
+                and hold.status = 'open'
+                and hold.expires_at <= greatest(wallet.last_at, v_now)
+            ) as each
+          ) as part
         ) as aside
         group by aside.batch_id
       ) as freed on freed.batch_id = batch.id

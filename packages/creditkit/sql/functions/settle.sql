@@ -59,9 +59,7 @@ begin
   v_at := greatest(v_wallet.last_at, credits.clock(p_now));
   if v_wallet.held > 0 then
     perform credits.end_timed_out_holds(array[p_user_id], v_at, null);
-    if v_wallet.debt > 0 then
-      select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id;
-    end if;
+    select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id;
   end if;
 
   select hold.* into v_hold from credits.hold where hold.user_id = p_user_id and hold.id = v_asked.hold_id;
@@ -210,8 +208,8 @@ begin
     last_at = v_at
   where wallet.user_id = p_user_id;
 
-  if v_wallet.debt > 0 then
-    perform credits.repay_debt(array[p_user_id], v_at);
+  if v_wallet.debt + v_wallet.due > 0 then
+    perform credits.collect(array[p_user_id], v_at);
   end if;
   return credits.settlement_result(
     v_row, v_asked.amount, v_hold.amount, case when v_is_late then 'balance' else 'hold' end, v_wallet.available_after, false

@@ -4,7 +4,7 @@
 -- each operation that writes to a wallet which holds something calls this first, and it also stands where the
 -- operation is then refused: it only writes down what is true already. Where something is owed, what a hold frees repays it
 -- as of the hold's timeout (rule 24): booked whenever, the books come out the same. That changes the wallet's row: a caller
--- who has read it reads it again where something is owed.
+-- who has read it reads it again.
 -- Returns [{user_id, hold_id, amount}].
 -- Locks: none of its own; the caller has the wallets.
 create or replace function credits.end_timed_out_holds(p_user_ids text[], p_now timestamptz, p_page uuid)
@@ -33,14 +33,14 @@ begin
     where wallet.user_id = any (p_user_ids)
       /* shard: and hold.user_id = any (p_user_ids) */
       and wallet.held > 0
-      and wallet.debt > 0
+      and (wallet.debt > 0 or wallet.due > 0)
       and hold.status = 'open'
       and hold.expires_at <= greatest(wallet.last_at, p_now)
   ) as due;
 
   for v_place in 1 .. coalesce(cardinality(v_timeouts), 0) loop
     v_ended := v_ended || credits.free_timed_out_holds(array[v_user_ids[v_place]], v_timeouts[v_place], p_page);
-    perform credits.repay_debt(array[v_user_ids[v_place]], v_timeouts[v_place]);
+    perform credits.collect(array[v_user_ids[v_place]], v_timeouts[v_place]);
   end loop;
   return v_ended || credits.free_timed_out_holds(p_user_ids, p_now, p_page);
 end;

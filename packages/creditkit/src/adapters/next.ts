@@ -1,4 +1,7 @@
 import { CreditsError } from "../core/errors.ts";
+import type { PaymentEventResult } from "../core/payment.ts";
+import type { PaymentEvent } from "../core/payment-event.ts";
+import type { PaymentProvider } from "../core/payment-provider.ts";
 
 /** A shorter bearer secret can be guessed, so the route answers 503 rather than trusting it (rule 32). */
 export const cronSecretLengthMin = 16;
@@ -99,6 +102,75 @@ function listed(userIds: readonly string[]): string {
   // Quoted: an id chosen by a user must not be able to look like more than an id.
   const names = userIds.slice(0, loggedFailuresMax).map((userId) => JSON.stringify(userId));
   return userIds.length > names.length ? `${names.join(", ")}, …` : names.join(", ");
+}
+
+/** Larger than any message of a provider. */
+export const webhookBytesMax = 1024 * 1024;
+
+export interface WebhookHandlerOptions {
+  /** Asked on every request; null where no provider is configured. */
+  provider: () => PaymentProvider | null | Promise<PaymentProvider | null>;
+  /** `credits.applyPaymentEvent`. */
+  apply: (event: PaymentEvent) => Promise<PaymentEventResult>;
+}
+
+/**
+ * Makes the POST handler of a payment provider's webhook: a Web-standard `Request` in, a `Response` out. The body is read once, as it
+ * came, and nothing happens before the provider has verified it (rule 32).
+ *
+ * Answers: 200 `{outcome}` once it is durably applied or deliberately ignored · 400 for a message that is not authentic or makes no
+ * sense · 405 for another method · 413 for a body above 1 MiB · 500 for one that was refused, which the inbox keeps, so that the provider
+ * tries again and its dashboard shows it · 503 while credits are disabled, the database is away or no provider is configured.
+ *
+ * @example
+ * export const POST = createWebhookHandler({ provider: () => stripe, apply: (event) => credits.applyPaymentEvent(event) });
+ */
+export function createWebhookHandler(
+  options: WebhookHandlerOptions,
+): (request: Request) => Promise<Response> {
+  return async (request) => {
+    if (request.method !== "POST") return answer(405, { error: "Method Not Allowed" }, { allow: "POST" });
+    const provider = await options.provider();
+    if (provider === null) return answer(503, { error: "Service Unavailable" });
+    const log = `[Credits Webhook ${provider.name}]`;
+    try {
+      const body = await readBody(request);
+      if (body === null) return answer(413, { error: "Content Too Large" });
+      const event = await provider.readEvent({ body, headers: request.headers });
+      if (event === null) return answer(200, { outcome: "ignored" });
+      const { outcome } = await options.apply(event);
+      return answer(200, { outcome });
+    } catch (error) {
+      const code = CreditsError.is(error) ? error.code : undefined;
+      if (code === "INVALID_WEBHOOK") {
+        console.warn(`${log} refused a message: ${loggable(error)}`);
+        return answer(400, { error: "Bad Request" });
+      }
+      console.error(`${log} could not apply a message: ${loggable(error)}`);
+      // The provider tries again; until then no money is lost (rule 12).
+      const isAway = code === "CREDITS_DISABLED" || code === "DATABASE_UNAVAILABLE";
+      return answer(isAway ? 503 : 500, { error: isAway ? "Service Unavailable" : "Internal Server Error" });
+    }
+  };
+}
+
+/** The body as text, or null when there is more of it than anybody honest sends: read no further than that. */
+async function readBody(request: Request): Promise<string | null> {
+  if (Number(request.headers.get("content-length") ?? 0) > webhookBytesMax) return null;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > webhookBytesMax) return null;
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }
 
 async function carriesSecret(request: Request, secret: string): Promise<boolean> {

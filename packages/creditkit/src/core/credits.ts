@@ -25,11 +25,24 @@ import {
 } from "./grant.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { getHolds, type HoldParams, type HoldResult, hold, type OpenHold } from "./hold.ts";
+import { getPaymentEvents, type InboxEvent, type InboxStatus, replayPaymentEvent } from "./inbox.ts";
 import { reported } from "./job.ts";
 import { guarded, isLogger, type Logger } from "./logger.ts";
 import { type Meter, type MeterParams, type MeterResult, meter } from "./meter.ts";
 import { type MigrateResult, migrate } from "./migrate.ts";
 import { type DailyGrantResult, processDailyGrant } from "./monthly-grant.ts";
+import { applyPaymentEvent, type PaymentEventResult } from "./payment.ts";
+import type { PaymentEvent } from "./payment-event.ts";
+import type { PaymentBooks, Sold } from "./payment-provider.ts";
+import {
+  checkPurchase,
+  getCustomer,
+  getPayments,
+  getSubscription,
+  linkCustomer,
+  type Payment,
+  type SubscriptionInfo,
+} from "./purchase.ts";
 import { send } from "./request.ts";
 import { type ReverseParams, type ReverseResult, reverse } from "./reverse.ts";
 import {
@@ -83,7 +96,7 @@ export interface CreditsOptions {
 }
 
 /** The operations on the books. */
-export interface CreditsOperations {
+export interface CreditsOperations extends PaymentBooks {
   /** {@link grant} */
   grant(params: GrantParams): Promise<GrantResult>;
   /** {@link grantRegistrationBonus} */
@@ -114,6 +127,22 @@ export interface CreditsOperations {
   getWallet(params: UserParams): Promise<WalletDetails | null>;
   /** {@link upsertSubscription} */
   upsertSubscription(params: SubscriptionParams): Promise<void>;
+  /** {@link applyPaymentEvent} */
+  applyPaymentEvent(event: PaymentEvent): Promise<PaymentEventResult>;
+  /** {@link getPaymentEvents} */
+  getPaymentEvents(params?: { status?: InboxStatus; limit?: number }): Promise<InboxEvent[]>;
+  /** {@link replayPaymentEvent} */
+  replayPaymentEvent(params: { eventId: string; provider?: string | undefined }): Promise<PaymentEventResult>;
+  /** {@link checkPurchase} */
+  checkPurchase(params: { userId: string; priceId: string }): Promise<Sold>;
+  /** {@link getSubscription} */
+  getSubscription(params: UserParams): Promise<SubscriptionInfo | null>;
+  /** {@link getPayments} */
+  getPayments(params: UserParams): Promise<Payment[]>;
+  /** {@link getCustomer} */
+  getCustomer(params: { userId: string; provider: string }): Promise<string | null>;
+  /** {@link linkCustomer} */
+  linkCustomer(params: { userId: string; provider: string; customerId: string }): Promise<string>;
   /** {@link freeze} */
   freeze(params: UserParams): Promise<void>;
   /** {@link unfreeze} */
@@ -222,6 +251,14 @@ function operations(engine: Engine): CreditsOperations {
     getTransactions: (params) => getTransactions(engine, params),
     getWallet: (params) => getWallet(engine, params),
     upsertSubscription: (params) => upsertSubscription(engine, params),
+    applyPaymentEvent: (event) => applyPaymentEvent(engine, event),
+    getPaymentEvents: (params) => getPaymentEvents(engine, params),
+    replayPaymentEvent: (params) => replayPaymentEvent(engine, params),
+    checkPurchase: (params) => checkPurchase(engine, params),
+    getSubscription: (params) => getSubscription(engine, params),
+    getPayments: (params) => getPayments(engine, params),
+    getCustomer: (params) => getCustomer(engine, params),
+    linkCustomer: (params) => linkCustomer(engine, params),
     freeze: (params) => freeze(engine, params),
     unfreeze: (params) => unfreeze(engine, params),
     audit: () => audit(engine),

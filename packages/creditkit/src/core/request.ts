@@ -27,6 +27,7 @@ export interface Refusal {
     | "BALANCE_LIMIT"
     | "BALANCE_OVERFLOW"
     | "UNKNOWN_PLAN"
+    | "UNKNOWN_PRICE"
     | "HOLD_NOT_FOUND"
     | "HOLD_SETTLED"
     | "HOLD_RELEASED"
@@ -77,6 +78,8 @@ export function refusalError(engine: Engine, refusal: Refusal): CreditsError {
       return new CreditsError(code, `The balance would pass ${engine.credits(Number.MAX_SAFE_INTEGER)}`);
     case "UNKNOWN_PLAN":
       return unknownPlan(refusal.plan ?? "");
+    case "UNKNOWN_PRICE":
+      return new CreditsError(code, "The configuration sells nothing for this price", { field: "priceId" });
     case "HOLD_NOT_FOUND":
       return new CreditsError(code, "The user has no such hold");
     case "HOLD_SETTLED":

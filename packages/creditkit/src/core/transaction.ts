@@ -12,9 +12,15 @@ export const CreditTransactionType = {
   ADJUSTMENT: "adjustment",
   /** A spend given back. */
   REVERSAL: "reversal",
-  /** Credits lent where a settlement cost more than there was. */
+  /** Credits lent where a settlement cost more than there was, or a disputed purchase was spent. */
   DEBT: "debt",
   DEBT_REPAYMENT: "debt_repayment",
+  /** Credits taken back because the provider refunded their purchase. */
+  REFUND: "refund",
+  /** Credits taken back because their purchase is disputed. */
+  CHARGEBACK: "chargeback",
+  /** Credits given back because a dispute was won. */
+  CHARGEBACK_REVERSAL: "chargeback_reversal",
 } as const;
 export type CreditTransactionType = (typeof CreditTransactionType)[keyof typeof CreditTransactionType];
 
