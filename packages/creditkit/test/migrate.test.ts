@@ -304,7 +304,7 @@ describeLedger("the schema", (ledger) => {
       (error: { code: string }) => error.code,
     );
 
-  it("begins every primary and unique key with user_id, except that a purchase id is one user's (rule 13)", async () => {
+  it("begins every primary and unique key with user_id, except that a purchase id is one user's (rule 13), and for a provider's names", async () => {
     const keys = await ledger().sql<{ name: string; first: string }>(
       `select pg_class.relname as name, attname as first
        from pg_index
@@ -313,15 +313,26 @@ describeLedger("the schema", (ledger) => {
        where indisunique order by 1, 2`,
     );
     expect(keys.filter(({ first }) => first !== "user_id")).toEqual([
+      // A provider's names are whose it has to say.
+      { name: "dispute", first: "provider" },
       { name: "installation", first: "only_row" },
       { name: "migration", first: "name" },
+      { name: "payment", first: "provider" },
+      { name: "provider_event", first: "provider" },
+      { name: "provider_object", first: "provider" },
       { name: "purchase", first: "purchase_id" },
+      { name: "refund", first: "provider" },
     ]);
     expect(new Set(keys.map(({ name }) => name))).toEqual(
       new Set([
+        "dispute",
         "installation",
         "migration",
+        "payment",
+        "provider_event",
+        "provider_object",
         "purchase",
+        "refund",
         "wallet",
         "batch",
         "transaction",
@@ -571,6 +582,7 @@ describeLedger("the schema", (ledger) => {
           balance: 0,
           held: 0,
           debt: 0,
+          due: 0,
           status: "active",
           last_at: at,
           created_at: at,
@@ -586,6 +598,7 @@ describeLedger("the schema", (ledger) => {
           balance: 0,
           held: 0,
           debt: 0,
+          due: 0,
           status: "active",
           last_at: at,
           created_at: at,
@@ -644,6 +657,7 @@ describeLedger("the schema", (ledger) => {
         billing_interval: "month",
         current_period_end: at,
         entitled_from: at,
+        cancels_at_period_end: false,
         created_at: at,
         updated_at: at,
       };

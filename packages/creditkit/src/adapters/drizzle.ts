@@ -66,6 +66,7 @@ export const wallet = creditsSchema.table("wallet", {
   createdAt: instant("created_at").notNull(),
   held: units("held").notNull().default(0),
   debt: units("debt").notNull().default(0),
+  due: units("due").notNull().default(0),
 });
 
 export const batch = creditsSchema.table(
@@ -83,11 +84,14 @@ export const batch = creditsSchema.table(
     expiresAt: instant("expires_at"),
     held: units("held").notNull().default(0),
     isOpen: boolean("is_open").notNull().generatedAlwaysAs(sql`((remaining + held) > 0)`),
+    taken: units("taken").notNull().default(0),
+    refundDue: units("refund_due").notNull().default(0),
+    disputeDue: units("dispute_due").notNull().default(0),
   },
   (table) => [
     primaryKey({ columns: [table.userId, table.id] }),
     foreignKey({ columns: [table.userId], foreignColumns: [wallet.userId] }),
-    check("batch_books", sql`amount = remaining + held + consumed + expired`),
+    check("batch_books", sql`amount = remaining + held + consumed + expired + taken`),
     index("batch_open").on(table.userId).where(sql`is_open`),
     index("batch_expiring")
       .on(table.expiresAt, table.userId, table.id)
@@ -125,6 +129,7 @@ export const transaction = creditsSchema.table(
     primaryKey({ columns: [table.userId, table.sequence] }),
     unique("transaction_id").on(table.userId, table.id),
     uniqueIndex("transaction_key").on(table.userId, table.key).where(sql`key is not null`),
+    index("transaction_purchase").on(table.userId, table.purchaseId).where(sql`purchase_id is not null`),
     index("transaction_reverses").on(table.userId, table.reverses).where(sql`reverses is not null`),
   ],
 );
@@ -188,6 +193,108 @@ export const subscription = creditsSchema.table(
     entitledFrom: instant("entitled_from"),
     createdAt: instant("created_at").notNull(),
     updatedAt: instant("updated_at").notNull(),
+    provider: text("provider"),
+    saidAt: instant("said_at"),
+    saidBy: text("said_by"),
+    paidAt: instant("paid_at"),
+    cancelsAtPeriodEnd: boolean("cancels_at_period_end").notNull().default(false),
   },
   (table) => [primaryKey({ columns: [table.userId, table.subscriptionId] })],
+);
+
+export const providerEvent = creditsSchema.table(
+  "provider_event",
+  {
+    provider: text("provider").notNull(),
+    eventId: text("event_id").notNull(),
+    type: text("type").notNull(),
+    event: jsonb("event").$type<Record<string, unknown>>().notNull(),
+    status: text("status", { enum: ["received", "applied", "ignored", "parked", "failed"] }).notNull(),
+    waitsFor: text("waits_for").array().notNull().default(sql`'{}'::text[]`),
+    error: text("error"),
+    result: jsonb("result").$type<Record<string, unknown>>(),
+    attempt: uuid("attempt").notNull(),
+    occurredAt: instant("occurred_at").notNull(),
+    receivedAt: instant("received_at").notNull(),
+    updatedAt: instant("updated_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.provider, table.eventId] }),
+    index("provider_event_open")
+      .on(table.provider, table.occurredAt, table.eventId)
+      .where(sql`status = any (array['parked'::text, 'failed'::text, 'received'::text])`),
+    index("provider_event_newest").on(table.receivedAt, table.provider, table.eventId),
+  ],
+);
+
+export const providerObject = creditsSchema.table(
+  "provider_object",
+  {
+    provider: text("provider").notNull(),
+    name: text("name").notNull(),
+    userId: text("user_id"),
+    paymentId: text("payment_id"),
+    seenAt: instant("seen_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.provider, table.name] }),
+    index("provider_object_user")
+      .on(table.userId, table.provider, table.name)
+      .where(sql`user_id is not null`),
+  ],
+);
+
+export const payment = creditsSchema.table(
+  "payment",
+  {
+    provider: text("provider").notNull(),
+    paymentId: text("payment_id").notNull(),
+    userId: text("user_id").notNull(),
+    kind: text("kind", { enum: ["package", "plan"] }).notNull(),
+    priceId: text("price_id").notNull(),
+    subscriptionId: text("subscription_id"),
+    transactionId: uuid("transaction_id"),
+    batchId: uuid("batch_id"),
+    granted: units("granted").notNull(),
+    amountPaid: units("amount_paid").notNull(),
+    currency: text("currency").notNull(),
+    refunded: units("refunded").notNull().default(0),
+    receiptUrl: text("receipt_url"),
+    paidAt: instant("paid_at").notNull(),
+    createdAt: instant("created_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.provider, table.paymentId] }),
+    index("payment_user").on(table.userId, table.paidAt, table.paymentId),
+  ],
+);
+
+export const refund = creditsSchema.table(
+  "refund",
+  {
+    provider: text("provider").notNull(),
+    refundId: text("refund_id").notNull(),
+    paymentId: text("payment_id").notNull(),
+    amount: units("amount").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.provider, table.refundId] }),
+    index("refund_payment").on(table.provider, table.paymentId),
+  ],
+);
+
+export const dispute = creditsSchema.table(
+  "dispute",
+  {
+    provider: text("provider").notNull(),
+    disputeId: text("dispute_id").notNull(),
+    paymentId: text("payment_id").notNull(),
+    amount: units("amount").notNull(),
+    status: text("status", { enum: ["open", "won", "lost"] }).notNull(),
+    saidAt: instant("said_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.provider, table.disputeId] }),
+    index("dispute_payment").on(table.provider, table.paymentId),
+  ],
 );
