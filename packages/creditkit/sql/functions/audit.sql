@@ -69,7 +69,7 @@ begin
   from credits.transaction
   where case
     when type in ('expiration', 'debt', 'debt_repayment') then key is not null
-    when type in ('reversal', 'chargeback_reversal') then not starts_with(key, type || ':' || reverses || ':')
+    when type in ('reversal', 'refund_reversal', 'chargeback_reversal') then not starts_with(key, type || ':' || reverses || ':')
     when type in ('refund', 'chargeback') then not starts_with(key, type || ':' || purchase_id || ':')
     when type = 'consumption' and starts_with(key, 'hold:') then false
     when type = 'consumption' or credits.grant_key(type, period, source_plan, purchase_id, null) is null then
@@ -98,7 +98,7 @@ begin
       purchase.user_id is distinct from transaction.user_id
       or case
         when transaction.type in ('refund', 'chargeback') then credit_account <> 'PAYMENT:' || transaction.purchase_id
-        when transaction.type = 'chargeback_reversal' then debit_account <> 'PAYMENT:' || transaction.purchase_id
+        when transaction.type in ('refund_reversal', 'chargeback_reversal') then debit_account <> 'PAYMENT:' || transaction.purchase_id
         else
           purchase.type is distinct from transaction.type
           or purchase.transaction_id is distinct from transaction.id
@@ -144,7 +144,8 @@ begin
       coalesce(
         sum(amount) filter (
           where type not in (
-            'consumption', 'debt_repayment', 'reversal', 'expiration', 'refund', 'chargeback', 'chargeback_reversal'
+            'consumption', 'debt_repayment', 'reversal', 'expiration', 'refund', 'refund_reversal', 'chargeback',
+            'chargeback_reversal'
           )
         ),
         0
@@ -154,7 +155,7 @@ begin
         - coalesce(sum(amount) filter (where type = 'reversal'), 0) as consumed,
       coalesce(sum(amount) filter (where type = 'expiration'), 0) as expired,
       coalesce(sum(amount) filter (where type in ('refund', 'chargeback')), 0)
-        - coalesce(sum(amount) filter (where type = 'chargeback_reversal'), 0) as taken,
+        - coalesce(sum(amount) filter (where type in ('refund_reversal', 'chargeback_reversal')), 0) as taken,
       min(sequence) as sequence,
       min(created_at) as granted_at
     from allocation
@@ -351,6 +352,7 @@ begin
     or given.first_type <> given.last_type
     or given.first_type is distinct from case spend.type
       when 'consumption' then 'reversal'
+      when 'refund' then 'refund_reversal'
       when 'chargeback' then 'chargeback_reversal'
     end
     or given.amount > spend.amount
@@ -397,7 +399,7 @@ begin
   select '23', 'reversal_type', transaction.user_id,
     format('transaction %s of type %s reverses %s', transaction.id, type, coalesce(reverses::text, 'nothing'))
   from credits.transaction
-  where (type in ('reversal', 'chargeback_reversal')) <> (reverses is not null);
+  where (type in ('reversal', 'refund_reversal', 'chargeback_reversal')) <> (reverses is not null);
 
   -- Rules 6 and 25: each wallet, against its batches and against history.
   return query
@@ -513,7 +515,8 @@ begin
   ) as target
   cross join lateral (
     select
-      coalesce(sum(transaction.amount) filter (where transaction.type = 'refund'), 0) as refund,
+      coalesce(sum(transaction.amount) filter (where transaction.type = 'refund'), 0)
+        - coalesce(sum(transaction.amount) filter (where transaction.type = 'refund_reversal'), 0) as refund,
       coalesce(sum(transaction.amount) filter (where transaction.type = 'chargeback'), 0)
         - coalesce(sum(transaction.amount) filter (where transaction.type = 'chargeback_reversal'), 0) as dispute
     from credits.transaction
@@ -521,7 +524,8 @@ begin
   ) as took
   where took.refund + coalesce(batch.refund_due, 0) > target.refund
     or took.dispute + coalesce(batch.dispute_due, 0) > target.both - target.refund
-    or (payment.granted > 0 and batch.amount is distinct from payment.granted);
+    or payment.granted > coalesce(batch.amount, 0)
+    or (payment.kind = 'package' and payment.granted <> batch.amount);
 
   -- Rule 6: what each operation answered as the balance, recomputed: all that moved so far, less what had expired by
   -- then and left the wallet only later or not yet, less what was held in valid batches, less what was owed.

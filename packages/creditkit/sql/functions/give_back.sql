@@ -2,7 +2,7 @@
 -- first, with their expiry unchanged. What belongs to a batch that has expired meanwhile goes straight to breakage, in a
 -- transaction of its own for each batch (rules 23, 24).
 --
--- p_source: a spend, or a chargeback. p_done: what earlier transactions gave back of it. p_row: id, type, key and description of
+-- p_source: a spend, a refund or a chargeback. p_done: what earlier transactions gave back of it. p_row: id, type, key and description of
 --   the transaction to write. Returns it as written.
 -- Locks: none of its own; the caller has the wallet.
 create or replace function credits.give_back(

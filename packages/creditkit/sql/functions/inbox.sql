@@ -8,7 +8,7 @@
 --   validity_days}}; an amount of null grants nothing. p_rules: see credits.take_back, and {freeze_on_dispute, freeze_on_fraud,
 --   balance_max}.
 -- Returns {outcome: applied | replayed | ignored, …}, or {code, …}: refused, and kept with its error.
--- Locks: the message, its names in their order, then as what it does.
+-- Locks: the message's names in their order, the message, then as what it does.
 create or replace function credits.apply_payment_event(
   p_event jsonb, p_attempt uuid, p_prices jsonb, p_rules jsonb, p_now timestamptz
 )
@@ -22,6 +22,15 @@ declare
   v_seen credits.provider_event;
   v_names text[] := credits.event_names(p_event);
 begin
+  -- Written, not only read: of two messages about one thing the second one waits, and sees what the first one did. Before
+  -- the message itself: whoever applies what was parked has its names, and then wants the message.
+  insert into credits.provider_object as known (provider, name, seen_at)
+  select v_provider, named.name, v_now
+  from unnest(v_names) as named (name)
+  order by named.name collate "C"
+  on conflict (provider, name) do update
+  set seen_at = greatest(known.seen_at, excluded.seen_at);
+
   insert into credits.provider_event (
     provider, event_id, type, event, status, attempt, occurred_at, received_at, updated_at
   )
@@ -44,14 +53,6 @@ begin
       end;
     end if;
   end if;
-
-  -- Written, not only read: of two messages about one thing the second one waits, and sees what the first one did.
-  insert into credits.provider_object as known (provider, name, seen_at)
-  select v_provider, named.name, v_now
-  from unnest(v_names) as named (name)
-  order by named.name collate "C"
-  on conflict (provider, name) do update
-  set seen_at = greatest(known.seen_at, excluded.seen_at);
 
   return credits.apply_received(v_provider, v_event_id, p_attempt, p_prices, p_rules, p_now);
 end;

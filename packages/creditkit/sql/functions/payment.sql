@@ -101,7 +101,7 @@ begin
   if v_granted ? 'code' then
     return v_granted;
   end if;
-  perform credits.keep_payment(p_user_id, v_payment_id, 'package', p_event, v_granted);
+  perform credits.keep_payment(p_user_id, v_payment_id, 'package', p_event, v_granted, null);
   return jsonb_build_object('outcome', 'applied', 'user_id', p_user_id, 'type', 'purchase', 'granted', v_granted);
 end;
 $$;
@@ -131,7 +131,9 @@ begin
   from credits.subscription
   where subscription.user_id = p_user_id
     and subscription.subscription_id = p_event ->> 'subscription_id';
-  if v_subscription.user_id is null then
+  if v_subscription.said_at is null and (p_event ->> 'is_mid_period')::boolean then
+    return jsonb_build_object('waits_for', jsonb_build_array('state:' || (p_event ->> 'subscription_id')));
+  elsif v_subscription.user_id is null then
     perform credits.upsert_subscription(
       jsonb_build_object(
         'user_id', p_user_id, 'subscription_id', p_event -> 'subscription_id', 'plan_id', v_sold -> 'plan_id',
@@ -190,7 +192,11 @@ begin
       return v_granted;
     end if;
   end if;
-  perform credits.keep_payment(p_user_id, v_payment_id, 'plan', p_event, v_granted);
+  perform credits.keep_payment(
+    p_user_id, v_payment_id, 'plan', p_event, case when v_granted ? 'code' then null else v_granted end,
+    jsonb_build_object('period', credits.period_label(v_period_start), 'amount', v_sold -> 'amount')
+  );
+  perform credits.share_period(p_user_id, credits.period_label(v_period_start), p_rules, p_now);
   return jsonb_build_object(
     'outcome', 'applied', 'user_id', p_user_id, 'type', 'monthly_grant',
     'granted', case when v_granted ? 'code' then null else v_granted end
@@ -239,6 +245,9 @@ begin
     cancels_at_period_end = coalesce((p_event ->> 'cancels_at_period_end')::boolean, false)
   where subscription.user_id = p_user_id
     and subscription.subscription_id = p_event ->> 'subscription_id';
+  insert into credits.provider_object (provider, name, user_id, seen_at)
+  values (p_event ->> 'provider', 'state:' || (p_event ->> 'subscription_id'), p_user_id, credits.clock(p_now))
+  on conflict (provider, name) do nothing;
   return '{"outcome": "applied"}';
 end;
 $$;
@@ -280,39 +289,75 @@ end;
 $$;
 
 -- Remembers a payment that has bought something, and all its names.
+-- p_plan: {period, amount} of a plan's.
 create or replace function credits.keep_payment(
-  p_user_id text, p_payment_id text, p_kind text, p_event jsonb, p_granted jsonb
+  p_user_id text, p_payment_id text, p_kind text, p_event jsonb, p_granted jsonb, p_plan jsonb
 )
 returns void
 language plpgsql
 as $$
 declare
   v_provider constant text := p_event ->> 'provider';
-  v_batch_id uuid := p_granted ->> 'batch_id';
 begin
-  -- A period that was paid twice: its credits are the first payment's.
-  if exists (
-    select
-    from credits.payment
-    where payment.user_id = p_user_id
-      and payment.batch_id = v_batch_id
-      and (payment.provider, payment.payment_id) <> (v_provider, p_payment_id)
-  ) then
-    v_batch_id := null;
-  end if;
   insert into credits.payment (
-    provider, payment_id, user_id, kind, price_id, subscription_id, transaction_id, batch_id, granted, amount_paid,
-    currency, receipt_url, paid_at, created_at
+    provider, payment_id, user_id, kind, price_id, subscription_id, period, plan_amount, transaction_id, batch_id, granted,
+    amount_paid, currency, receipt_url, paid_at, created_at
   )
   values (
     v_provider, p_payment_id, p_user_id, p_kind, p_event ->> 'price_id', p_event ->> 'subscription_id',
-    case when v_batch_id is not null then (p_granted ->> 'id')::uuid end, v_batch_id,
-    case when v_batch_id is not null then (p_granted ->> 'amount')::bigint else 0 end,
-    (p_event ->> 'amount_paid')::bigint, p_event ->> 'currency', p_event ->> 'receipt_url',
-    (p_event ->> 'occurred_at')::timestamptz, (p_event ->> 'occurred_at')::timestamptz
+    p_plan ->> 'period', (p_plan ->> 'amount')::bigint, (p_granted ->> 'id')::uuid, (p_granted ->> 'batch_id')::uuid,
+    coalesce((p_granted ->> 'amount')::bigint, 0), (p_event ->> 'amount_paid')::bigint, p_event ->> 'currency',
+    p_event ->> 'receipt_url', (p_event ->> 'occurred_at')::timestamptz, (p_event ->> 'occurred_at')::timestamptz
   )
-  on conflict (provider, payment_id) do nothing;
+  on conflict (provider, payment_id) do update
+  -- Told twice, in whichever order: it was paid when it was first told of.
+  set
+    paid_at = least(payment.paid_at, excluded.paid_at),
+    receipt_url = coalesce(payment.receipt_url, excluded.receipt_url);
   perform credits.name_payment(p_event, p_payment_id);
+end;
+$$;
+
+-- Divides what a period got among the invoices that paid for it, in the order in which they were paid: each has what its plan
+-- gives beyond those before it. So it does not matter which of them was told of first.
+create or replace function credits.share_period(p_user_id text, p_period text, p_rules jsonb, p_now timestamptz)
+returns void
+language plpgsql
+as $$
+declare
+  v_place integer;
+  v_payments credits.payment[];
+  v_payment credits.payment;
+begin
+  with share as (
+    select
+      payment.provider, payment.payment_id, batch.amount as batch_amount,
+      greatest(0, payment.plan_amount - coalesce(
+        max(payment.plan_amount) over (
+          order by payment.paid_at, payment.payment_id rows between unbounded preceding and 1 preceding
+        ),
+        0
+      )) as amount
+    from credits.payment
+    join credits.batch on batch.user_id = payment.user_id and batch.id = payment.batch_id
+    where payment.user_id = p_user_id
+      and payment.period = p_period
+  )
+  update credits.payment
+  set granted = least(share.amount, share.batch_amount)
+  from share
+  where payment.provider = share.provider
+    and payment.payment_id = share.payment_id;
+
+  select array_agg(payment order by payment.paid_at, payment.payment_id)
+  into v_payments
+  from credits.payment
+  where payment.user_id = p_user_id
+    and payment.period = p_period;
+  for v_place in 1 .. coalesce(cardinality(v_payments), 0) loop
+    v_payment := v_payments[v_place];
+    perform credits.take_back(v_payment.provider, v_payment.payment_id, p_rules, p_now);
+  end loop;
 end;
 $$;
 

@@ -69,14 +69,23 @@ begin
     v_claim.free + v_claim.dispute_own + v_claim.refund_own - greatest(v_refund_target, v_claim.refund_own)
   ));
   v_written := v_written
-    || credits.give_chargebacks_back(v_payment, true, v_claim.dispute_own - v_dispute_own, v_at);
+    || credits.unclaim(v_payment, 'chargeback', true, v_claim.dispute_own - v_dispute_own, v_at);
   perform credits.forget_due(
-    v_payment, v_claim.dispute_due + v_claim.dispute_lent - (v_dispute_target - v_dispute_own)
+    v_payment, 'chargeback', v_claim.dispute_due + v_claim.dispute_lent - (v_dispute_target - v_dispute_own)
   );
   v_claim := credits.claimed(v_payment.user_id, v_payment.payment_id, v_payment.batch_id, v_at);
-  v_written := v_written || credits.give_chargebacks_back(
-    v_payment, false, v_claim.dispute_due + v_claim.dispute_lent - (v_dispute_target - v_dispute_own), v_at
+  v_written := v_written || credits.unclaim(
+    v_payment, 'chargeback', false, v_claim.dispute_due + v_claim.dispute_lent - (v_dispute_target - v_dispute_own), v_at
   );
+  -- More than its share, since another invoice of the period came later: what was given up or lent first, then credits.
+  v_need := v_claim.refund_own + v_claim.refund_lent + v_claim.refund_due - v_refund_target;
+  if v_need > 0 then
+    perform credits.forget_due(v_payment, 'refund', v_need);
+    v_need := v_need - least(v_need, v_claim.refund_due);
+    v_written := v_written
+      || credits.unclaim(v_payment, 'refund', false, least(v_need, v_claim.refund_lent), v_at)
+      || credits.unclaim(v_payment, 'refund', true, v_need - least(v_need, v_claim.refund_lent), v_at);
+  end if;
   v_need := v_refund_target - v_claim.refund_own - v_claim.refund_lent - v_claim.refund_due;
   if v_need > 0 then
     v_written := v_written || credits.claim(v_payment, 'refund', v_need, p_rules ->> 'refund', v_at);
@@ -103,21 +112,21 @@ stable
 as $$
 begin
   select
-    coalesce(sum(part.amount) filter (where part.is_own and part.type = 'refund'), 0),
-    coalesce(sum(part.amount) filter (where not part.is_own and part.type = 'refund'), 0),
-    coalesce(sum(part.amount) filter (where part.is_own and part.type <> 'refund'), 0),
-    coalesce(sum(part.amount) filter (where not part.is_own and part.type <> 'refund'), 0)
+    coalesce(sum(part.amount) filter (where part.is_own and part.is_refund), 0),
+    coalesce(sum(part.amount) filter (where not part.is_own and part.is_refund), 0),
+    coalesce(sum(part.amount) filter (where part.is_own and not part.is_refund), 0),
+    coalesce(sum(part.amount) filter (where not part.is_own and not part.is_refund), 0)
   into refund_own, refund_lent, dispute_own, dispute_lent
   from (
     select
-      transaction.type,
-      case when transaction.type = 'chargeback_reversal' then -transaction.amount else transaction.amount end as amount,
+      transaction.type in ('refund', 'refund_reversal') as is_refund,
+      case when transaction.reverses is null then transaction.amount else -transaction.amount end as amount,
       -- One batch each: claim writes two transactions where it takes from two.
       transaction.batch_ids[1] = p_batch_id as is_own
     from credits.transaction
     where transaction.user_id = p_user_id
       and transaction.purchase_id = p_purchase_id
-      and transaction.type in ('refund', 'chargeback', 'chargeback_reversal')
+      and transaction.type in ('refund', 'refund_reversal', 'chargeback', 'chargeback_reversal')
   ) as part;
   select
     batch.refund_due, batch.dispute_due,
@@ -254,9 +263,9 @@ begin
 end;
 $$;
 
--- Gives back an amount of what disputes took of a purchase, out of its own batch or out of loans, the newest first.
-create or replace function credits.give_chargebacks_back(
-  p_payment credits.payment, p_own boolean, p_amount bigint, p_at timestamptz
+-- Gives back an amount of what refunds or disputes took of a purchase, out of its own batch or out of loans, the newest first.
+create or replace function credits.unclaim(
+  p_payment credits.payment, p_type text, p_own boolean, p_amount bigint, p_at timestamptz
 )
 returns uuid[]
 language plpgsql
@@ -265,59 +274,61 @@ declare
   v_left bigint := p_amount;
   v_take bigint;
   v_place integer;
-  v_chargebacks credits.transaction[];
-  v_chargeback credits.transaction;
+  v_claims credits.transaction[];
+  v_claim credits.transaction;
   v_done bigint;
   v_row credits.transaction;
   v_written uuid[] := '{}';
 begin
   select array_agg(transaction order by transaction.sequence desc)
-  into v_chargebacks
+  into v_claims
   from credits.transaction
   where p_amount > 0
     and transaction.user_id = p_payment.user_id
     and transaction.purchase_id = p_payment.payment_id
-    and transaction.type = 'chargeback'
+    and transaction.type = p_type
     and (transaction.batch_ids[1] = p_payment.batch_id) = p_own;
-  for v_place in 1 .. coalesce(cardinality(v_chargebacks), 0) loop
+  for v_place in 1 .. coalesce(cardinality(v_claims), 0) loop
     exit when v_left <= 0;
-    v_chargeback := v_chargebacks[v_place];
+    v_claim := v_claims[v_place];
     select coalesce(sum(transaction.amount), 0)
     into v_done
     from credits.transaction
     where transaction.user_id = p_payment.user_id
-      and transaction.reverses = v_chargeback.id;
-    v_take := least(v_left, v_chargeback.amount - v_done);
+      and transaction.reverses = v_claim.id;
+    v_take := least(v_left, v_claim.amount - v_done);
     continue when v_take = 0;
     v_left := v_left - v_take;
     v_row := null;
     v_row.id := credits.uuid_v7(p_at);
-    v_row.type := 'chargeback_reversal';
-    v_row.key := 'chargeback_reversal:' || v_chargeback.id || ':' || v_done;
+    v_row.type := p_type || '_reversal';
+    v_row.key := v_row.type || ':' || v_claim.id || ':' || v_done;
     v_row.purchase_id := p_payment.payment_id;
-    v_row := credits.give_back(v_chargeback, v_take, v_done, v_row, p_at);
+    v_row := credits.give_back(v_claim, v_take, v_done, v_row, p_at);
     v_written := v_written || v_row.id;
   end loop;
   return v_written;
 end;
 $$;
 
--- Claims no more of what was given up for disputes. Writes no transaction: nothing was moved.
-create or replace function credits.forget_due(p_payment credits.payment, p_amount bigint)
+-- Claims no more of what was given up for refunds or disputes. Writes no transaction: nothing was moved.
+create or replace function credits.forget_due(p_payment credits.payment, p_type text, p_amount bigint)
 returns void
 language plpgsql
 as $$
 declare
   v_due bigint;
 begin
-  select least(p_amount, batch.dispute_due)
+  select least(p_amount, case p_type when 'refund' then batch.refund_due else batch.dispute_due end)
   into v_due
   from credits.batch
   where batch.user_id = p_payment.user_id
     and batch.id = p_payment.batch_id;
   if v_due > 0 then
     update credits.batch
-    set dispute_due = batch.dispute_due - v_due
+    set
+      refund_due = batch.refund_due - case p_type when 'refund' then v_due else 0 end,
+      dispute_due = batch.dispute_due - case p_type when 'refund' then 0 else v_due end
     where batch.user_id = p_payment.user_id
       and batch.id = p_payment.batch_id;
     update credits.wallet
@@ -396,7 +407,10 @@ begin
     into v_purchase_id
     from credits.payment
     where payment.user_id = p_user_id
-      and payment.batch_id = v_batch.id;
+      and payment.batch_id = v_batch.id
+    -- Of two invoices of a period, the one whose money went back.
+    order by payment.refunded desc, payment.payment_id
+    limit 1;
     if v_dispute > 0 then
       perform credits.take(p_user_id, 'chargeback', v_purchase_id, v_batch.id, v_dispute, p_at);
     end if;

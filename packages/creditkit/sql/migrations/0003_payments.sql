@@ -53,7 +53,7 @@ create index provider_event_open on credits.provider_event (provider, occurred_a
 where status in ('parked', 'failed', 'received');
 create index provider_event_newest on credits.provider_event (received_at, provider, event_id);
 
--- What a provider's names stand for: `payment:…`, `subscription:…`, `customer:…`. Each message writes the names it speaks of, so
+-- What a provider's names stand for: `payment:…`, `subscription:…`, `customer:…`, and `state:…` once a subscription's state is known. Each message writes the names it speaks of, so
 -- that two messages about one thing follow each other, at any isolation level.
 create table credits.provider_object (
   provider text collate "C" not null,
@@ -75,9 +75,13 @@ create table credits.payment (
   kind text not null check (kind in ('package', 'plan')),
   price_id text not null,
   subscription_id text,
+  -- Of a plan: the period it paid for, and what the plan grants in one.
+  period text,
+  plan_amount bigint check (plan_amount > 0),
   -- The grant it paid for; null where there was no room for a plan's credits (rule 19).
   transaction_id uuid,
   batch_id uuid,
+  -- Its share of that: two invoices of one period share what the period got (rule 18).
   granted bigint not null check (granted >= 0),
   -- Smallest units of the currency, as what is refunded and disputed.
   amount_paid bigint not null check (amount_paid >= 0),
@@ -130,6 +134,8 @@ begin
       starts_with(p_debit_account, 'PAYMENT:') and p_credit_account = 'WALLET:' || p_user_id
     when 'refund' then
       p_debit_account = 'WALLET:' || p_user_id and starts_with(p_credit_account, 'PAYMENT:')
+    when 'refund_reversal' then
+      starts_with(p_debit_account, 'PAYMENT:') and p_credit_account = 'WALLET:' || p_user_id
     when 'chargeback' then
       p_debit_account = 'WALLET:' || p_user_id and starts_with(p_credit_account, 'PAYMENT:')
     when 'chargeback_reversal' then

@@ -253,6 +253,8 @@ export const payment = creditsSchema.table(
     kind: text("kind", { enum: ["package", "plan"] }).notNull(),
     priceId: text("price_id").notNull(),
     subscriptionId: text("subscription_id"),
+    period: text("period"),
+    planAmount: units("plan_amount"),
     transactionId: uuid("transaction_id"),
     batchId: uuid("batch_id"),
     granted: units("granted").notNull(),

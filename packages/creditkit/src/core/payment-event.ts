@@ -47,6 +47,8 @@ export interface PlanPaid extends EventOf<"plan.paid">, Whose {
   /** From the invoice's line, not from now. */
   periodStart: Date;
   periodEnd: Date;
+  /** A change of plan, invoiced in the middle of a period: it waits until the subscription's own period is known. */
+  isMidPeriod?: boolean | undefined;
   amountPaid: number;
   currency: string;
   receiptUrl?: string | undefined;

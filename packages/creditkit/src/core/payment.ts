@@ -170,6 +170,7 @@ function parseEvent(event: PaymentEvent): PaymentMessage {
         subscription_id: id("subscriptionId"),
         period_start: date("periodStart"),
         period_end: date("periodEnd"),
+        is_mid_period: fields.isMidPeriod === true,
       };
     case "subscription.changed":
       if (!statuses.has(fields.status)) throw invalidArgument("status", `one of ${[...statuses].join(", ")}`);

@@ -17,6 +17,8 @@ export const CreditTransactionType = {
   DEBT_REPAYMENT: "debt_repayment",
   /** Credits taken back because the provider refunded their purchase. */
   REFUND: "refund",
+  /** Part of a refund given back: an invoice that came late has a share in what was taken. */
+  REFUND_REVERSAL: "refund_reversal",
   /** Credits taken back because their purchase is disputed. */
   CHARGEBACK: "chargeback",
   /** Credits given back because a dispute was won. */
