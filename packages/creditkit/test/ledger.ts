@@ -204,7 +204,9 @@ export function losingAnswers(database: Database, times: number): Database {
     query: async (text, parameters) => {
       const rows = await database.query(text, parameters);
       if (
-        /credits\.(consume|grant|grant_monthly|expire|hold|settle|reverse)(_for)?\(/.test(text) &&
+        /credits\.(consume|grant|grant_monthly|expire|hold|settle|reverse|apply_payment_event)(_for)?\(/.test(
+          text,
+        ) &&
         left > 0
       ) {
         left -= 1;

@@ -12,6 +12,8 @@ export interface Program<Order extends object, Report> {
   ask(order: Order): Promise<Report>;
   /** Whether it still runs. */
   isRunning(): boolean;
+  /** Waits until it is gone, by itself. */
+  ended(): Promise<void>;
   /** SIGKILL, and waits until it is gone. Returns the reports that had arrived and nobody took. */
   kill(): Promise<Report[]>;
 }
@@ -44,6 +46,7 @@ export async function startProgram<Order extends object, Report>(
       return next();
     },
     isRunning: () => child.exitCode === null && child.signalCode === null,
+    ended: () => reports.end,
     kill: async () => {
       child.kill("SIGKILL");
       await reports.end;
