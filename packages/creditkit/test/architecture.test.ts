@@ -66,6 +66,8 @@ describe("who may import whom", () => {
         "adapters/pglite-lock.ts",
       ],
       "adapters/pglite-lock.ts": [],
+      "adapters/stripe.ts": ["stripe", "adapters/stripe-event.ts"],
+      "adapters/stripe-event.ts": [],
       "adapters/testing.ts": ["@electric-sql/pglite", "adapters/pglite.ts"],
     };
     const strangers = from("adapters/").filter(
