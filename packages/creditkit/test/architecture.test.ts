@@ -56,6 +56,8 @@ describe("who may import whom", () => {
       // Types of the AI SDK's interface are shapes here: no peer is imported.
       "adapters/ai.ts": ["adapters/ai-price.ts"],
       "adapters/ai-price.ts": [],
+      "adapters/creem.ts": ["adapters/creem-event.ts"],
+      "adapters/creem-event.ts": [],
       "adapters/drizzle.ts": ["drizzle-orm", "drizzle-orm/pg-core"],
       "adapters/next.ts": [],
       "adapters/opentelemetry.ts": ["@opentelemetry/api"],

@@ -401,6 +401,12 @@ begin
   -- Everything below changes under the wallet's lock.
   perform from credits.wallet where wallet.user_id = v_user_id for update;
 
+  if p_event -> 'amount_paid' is not null then
+    update credits.payment
+    set amount_paid = (p_event ->> 'amount_paid')::bigint
+    where payment.provider = v_provider
+      and payment.payment_id = v_payment_id;
+  end if;
   if p_event ->> 'type' = 'payment.linked' then
     return '{"outcome": "applied"}';
   elsif p_event ->> 'type' = 'fraud.warned' then

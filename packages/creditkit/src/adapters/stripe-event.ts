@@ -1,9 +1,15 @@
 import { findPlanPrice, type ResolvedConfig } from "../core/config.ts";
-import { CreditsError } from "../core/errors.ts";
 import type { PaymentEvent } from "../core/payment-event.ts";
-
-/** A JSON object of Stripe's. Its shape follows the endpoint's API version, not the SDK's types. */
-type Json = Record<string, unknown>;
+import {
+  amount,
+  idOf,
+  invalidWebhook,
+  type Json,
+  optionalRecord,
+  optionalText,
+  record,
+  text,
+} from "../core/webhook-json.ts";
 
 /** The sessions that have paid for something: https://docs.stripe.com/checkout/fulfillment */
 const paidStatuses = new Set<unknown>(["paid", "no_payment_required"]);
@@ -279,49 +285,14 @@ function isProration(line: Json): boolean {
   return line.proration === true || item?.proration === true;
 }
 
-/** An id, or an object that was expanded. */
-function idOf(value: unknown): string | undefined {
-  if (typeof value === "string" && value !== "") return value;
-  return optionalText(optionalRecord(value)?.id);
-}
-
 function items(list: unknown): Json[] {
   const data = optionalRecord(list)?.data;
   if (!Array.isArray(data)) return [];
   return data.map(optionalRecord).filter((item) => item !== undefined);
 }
 
-export function optionalRecord(value: unknown): Json | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
-}
-
-function record(value: unknown, name: string): Json {
-  const found = optionalRecord(value);
-  if (found === undefined) throw invalidWebhook(`no ${name}`);
-  return found;
-}
-
-function optionalText(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-function text(value: unknown, name: string): string {
-  const found = optionalText(value);
-  if (found === undefined) throw invalidWebhook(`no ${name}`);
-  return found;
-}
-
-function amount(value: unknown, name: string): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-  throw invalidWebhook(`no ${name}`);
-}
-
 /** Stripe counts seconds. */
 function date(value: unknown, name: string): Date {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw invalidWebhook(`no ${name}`);
   return new Date((value as number) * 1000);
-}
-
-export function invalidWebhook(why: string): CreditsError {
-  return new CreditsError("INVALID_WEBHOOK", `Invalid webhook: ${why}`);
 }

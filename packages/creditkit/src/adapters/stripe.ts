@@ -3,7 +3,8 @@ import { parseId } from "../core/argument.ts";
 import type { ResolvedConfig } from "../core/config.ts";
 import { CreditsError, invalidArgument } from "../core/errors.ts";
 import type { PaymentBooks, PaymentProvider } from "../core/payment-provider.ts";
-import { invalidWebhook, optionalRecord, readStripeEvent } from "./stripe-event.ts";
+import { invalidWebhook, optionalRecord, requireUrl } from "../core/webhook-json.ts";
+import { readStripeEvent } from "./stripe-event.ts";
 
 /** How old a signature may be (rule 32), in seconds. */
 export const toleranceSeconds = 300;
@@ -127,9 +128,4 @@ async function called<Answer>(call: () => Promise<Answer>): Promise<Answer> {
   } catch (cause) {
     throw new CreditsError("PROVIDER_UNAVAILABLE", "Stripe refused or did not answer", {}, { cause });
   }
-}
-
-function requireUrl(field: string, value: unknown): void {
-  if (typeof value === "string" && /^https?:\/\//.test(value) && URL.canParse(value)) return;
-  throw invalidArgument(field, "an absolute http or https URL");
 }

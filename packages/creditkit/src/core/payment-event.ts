@@ -93,6 +93,8 @@ export interface PaymentRefunded extends EventOf<"payment.refunded"> {
   /** All refunds of this payment so far. */
   amountRefunded?: number | undefined;
   refund?: { id: string; amount: number } | undefined;
+  /** What was paid, where this message knows better than the one that said so first, e.g. with tax. */
+  amountPaid?: number | undefined;
 }
 
 /** A dispute over a payment, in its present state. `won` and `lost` are final, whatever arrives later. */
@@ -101,6 +103,8 @@ export interface DisputeChanged extends EventOf<"dispute.changed"> {
   paymentIds: PaymentIds;
   /** What is disputed. */
   amount: number;
+  /** As of a refund. */
+  amountPaid?: number | undefined;
   status: "open" | "won" | "lost";
 }
 

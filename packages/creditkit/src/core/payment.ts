@@ -158,6 +158,7 @@ function parseEvent(event: PaymentEvent): PaymentMessage {
     currency: id("currency"),
     receipt_url: parseUrl("receiptUrl", fields.receiptUrl),
   });
+  const optionalPaid = () => (fields.amountPaid === undefined ? {} : { amount_paid: money("amountPaid") });
   switch (event.type) {
     case "purchase.paid":
       return { ...message, ...whose, ...payment(), ...paid() };
@@ -204,6 +205,7 @@ function parseEvent(event: PaymentEvent): PaymentMessage {
         ...payment(),
         ...(amountRefunded === undefined ? {} : { amount_refunded: money("amountRefunded") }),
         ...(refund === undefined ? {} : { refund }),
+        ...optionalPaid(),
       };
     }
     case "dispute.changed":
@@ -214,6 +216,7 @@ function parseEvent(event: PaymentEvent): PaymentMessage {
         dispute_id: id("disputeId"),
         amount: money("amount"),
         status: fields.status,
+        ...optionalPaid(),
       };
     case "payment.linked":
     case "fraud.warned":
