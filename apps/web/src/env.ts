@@ -77,16 +77,48 @@ export const environmentSchema = z
     CREDIT_STANDARD_PRICE_ID: price.optional().meta(notes("prices", "Package standard.")),
     CREDIT_PRO_PRICE_ID: price.optional().meta(notes("prices", "Package pro.")),
     CREDIT_MAX_PRICE_ID: price.optional().meta(notes("prices", "Package max.")),
-    NEXT_PUBLIC_PRICE_ID_PRO_MONTHLY: price
+    NEXT_PUBLIC_PRICE_ID_PRO_MONTHLY: price.optional().meta(notes("prices", "Plan pro, monthly.")),
+    NEXT_PUBLIC_PRICE_ID_PRO_YEARLY: price.optional().meta(notes("prices", "Plan pro, yearly.")),
+    STRIPE_SECRET_KEY: z
+      .string()
       .optional()
-      .meta(notes("prices", "Plan pro, monthly. Not read yet.")),
-    NEXT_PUBLIC_PRICE_ID_PRO_YEARLY: price
+      .meta(notes("payments", "Sells through Stripe, together with the webhook's secret: sk_… or rk_….")),
+    STRIPE_WEBHOOK_SECRET: z
+      .string()
       .optional()
-      .meta(notes("prices", "Plan pro, yearly. Not read yet.")),
-    STRIPE_SECRET_KEY: z.string().optional().meta(notes("payments", "Not read yet.")),
-    STRIPE_WEBHOOK_SECRET: z.string().optional().meta(notes("payments", "Not read yet.")),
-    CREEM_API_KEY: z.string().optional().meta(notes("payments", "Not read yet.")),
-    CREEM_WEBHOOK_SECRET: z.string().optional().meta(notes("payments", "Not read yet.")),
+      .meta(
+        notes(
+          "payments",
+          "whsec_… of the endpoint /api/webhooks/stripe; two, separated by a comma, while it is replaced.",
+        ),
+      ),
+    CREEM_API_KEY: z
+      .string()
+      .optional()
+      .meta(
+        notes(
+          "payments",
+          "Sells through Creem, together with the webhook's secret: creem_… or creem_test_….",
+        ),
+      ),
+    CREEM_WEBHOOK_SECRET: z
+      .string()
+      .optional()
+      .meta(
+        notes(
+          "payments",
+          "Secret of the webhook /api/webhooks/creem; two, separated by a comma, while it is replaced.",
+        ),
+      ),
+    PAYMENTS_DEMO: z
+      .literal("allow", "must be `allow` or unset")
+      .optional()
+      .meta(
+        notes(
+          "payments",
+          "`allow` sells without money in production too, when no provider is set up: everybody can have credits. `npm start` at the root sets it.",
+        ),
+      ),
     GOOGLE_GENERATIVE_AI_API_KEY: z
       .string()
       .optional()

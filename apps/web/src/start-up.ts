@@ -6,6 +6,7 @@ import { closeOnShutdown } from "@/clean-shutdown";
 import { getCredits } from "@/credits/server";
 import { getDatabase } from "@/database/server";
 import { readEnvironment } from "@/env";
+import { getDemo, getPaymentProvider } from "@/payments/server";
 import { authSecret, cronSecret, type Secret, type SecretName } from "@/secrets";
 
 /** Shorter secrets sign cookies too, but can be guessed. */
@@ -37,6 +38,11 @@ export async function startUp(): Promise<void> {
       "BETTER_AUTH_URL is not set: cookies are sent over plain http too, and the origin is taken from the request",
     );
   }
+  say(`Payments: ${(await getPaymentProvider())?.name ?? "none; nothing can be bought"}`);
+  if ((await getDemo()) !== null)
+    warn(
+      "payments are a demo: no money moves, and everybody can have credits. Set up Stripe or Creem to sell",
+    );
   for (const email of await promoteAdmins()) {
     warn(
       `ADMIN_EMAILS lists ${email}, which has no account: unlist it, start, sign up with it, then list it again`,

@@ -148,7 +148,7 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
     await choose("Reasoning");
     await ask("And once more");
     await page.getByRole("link", { name: "See packages" }).click();
-    await page.waitForURL("**/#packages");
+    await page.waitForURL("**/pricing");
     await page.getByRole("heading", { name: "Packages" }).waitFor();
   });
 

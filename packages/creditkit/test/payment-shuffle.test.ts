@@ -161,7 +161,7 @@ async function booksOf(credits: Credits, userId: string) {
     availableCredits,
     debt,
     left,
-    payments: payments.map(({ paymentId: _, ...payment }) => payment),
+    payments: payments.map(({ paymentId: _, userId: __, ...payment }) => payment),
     subscription: subscription && { ...subscription, subscriptionId: null },
   };
 }

@@ -1,13 +1,8 @@
 import Link from "next/link";
 import { buttonStyle } from "@/components/button-style";
-import { formatNumber } from "@/components/format";
+import { PackageList } from "@/components/packages";
 import { SiteHeader } from "@/components/site-header";
-import {
-  creditsConfig,
-  getCreditConsumption,
-  getCreditPackages,
-  isRegistrationCreditsEnabled,
-} from "@/config/credits";
+import { creditsConfig, getCreditConsumption, isRegistrationCreditsEnabled } from "@/config/credits";
 
 const promises = [
   {
@@ -28,6 +23,9 @@ export default function LandingPage() {
   return (
     <>
       <SiteHeader>
+        <Link href="/pricing" className={buttonStyle("quiet")}>
+          Pricing
+        </Link>
         <Link href="/sign-in" className={buttonStyle("quiet")}>
           Sign in
         </Link>
@@ -83,40 +81,14 @@ function Packages() {
         Packages
       </h2>
       <p className="mt-2 text-sm text-ink-soft">
-        Credits to buy once, without a subscription. Payments are not connected yet.
+        Credits to buy once, without a subscription.{" "}
+        <Link href="/pricing" className="font-medium text-accent hover:underline">
+          See plans and buy
+        </Link>
       </p>
-      <ul className="mt-6 grid gap-4 sm:grid-cols-2 lg:grid-cols-4">
-        {getCreditPackages().map(({ id, name, credits, bonus, amount, currency, validityDays, popular }) => (
-          <li
-            key={id}
-            className={`flex flex-col rounded-xl border bg-surface p-5 ${popular ? "border-accent" : "border-line"}`}
-          >
-            <h3 className="flex items-center justify-between gap-2 font-semibold tracking-tight">
-              {name ?? id}
-              {popular && (
-                <span className="rounded-full bg-accent-wash px-2.5 py-0.5 text-xs font-medium text-accent">
-                  Popular
-                </span>
-              )}
-            </h3>
-            <p className="mt-3 text-3xl font-semibold tracking-tight tabular-nums">
-              {formatNumber(credits + bonus)}{" "}
-              <span className="text-sm font-normal tracking-normal text-ink-soft">credits</span>
-            </p>
-            <p className="mt-1 text-sm text-ink-soft">
-              {bonus > 0 && `${formatNumber(bonus)} of them free. `}
-              {validityDays === undefined ? "Never expire." : `Valid for ${validityDays} days.`}
-            </p>
-            <p className="mt-auto pt-5 font-medium tabular-nums">{formatPrice(amount, currency)}</p>
-          </li>
-        ))}
-      </ul>
+      <PackageList />
     </section>
   );
-}
-
-function formatPrice(amount: number, currency: string): string {
-  return new Intl.NumberFormat("en", { style: "currency", currency }).format(amount);
 }
 
 /** What a history looks like, in the prices that are configured. */

@@ -11,6 +11,14 @@ const typeNames: Readonly<Record<string, string>> = {
   monthly_grant: "Monthly grant",
   registration_bonus: "Welcome bonus",
   expiration: "Expired",
+  reversal: "Given back",
+  adjustment: "Adjustment",
+  debt: "Owed",
+  debt_repayment: "Repaid",
+  refund: "Refund",
+  refund_reversal: "Refund corrected",
+  chargeback: "Disputed payment",
+  chargeback_reversal: "Dispute won",
 };
 
 export function formatNumber(value: number): string {
@@ -20,6 +28,17 @@ export function formatNumber(value: number): string {
 /** `1 credit`, `3 credits`. */
 export function formatCredits(amount: number): string {
   return `${number.format(amount)} ${amount === 1 ? "credit" : "credits"}`;
+}
+
+/** A price in major units, as the configuration has it. */
+export function formatPrice(amount: number, currency: string): string {
+  return new Intl.NumberFormat("en", { style: "currency", currency }).format(amount);
+}
+
+/** Money as providers count it, in the currency's smallest unit: not every currency has hundredths. */
+export function formatMoney(amount: number, currency: string): string {
+  const format = new Intl.NumberFormat("en", { style: "currency", currency });
+  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
 /** With its sign, since it says whether credits came or went. */

@@ -27,7 +27,7 @@ export function OutOfCredits({ refusal, wanted, price, children }: OutOfCreditsP
         charged.
       </p>
       <div className="mt-4 flex flex-wrap gap-2">
-        <Link href="/#packages" className={buttonStyle("primary")}>
+        <Link href="/pricing" className={buttonStyle("primary")}>
           See packages
         </Link>
         {children}

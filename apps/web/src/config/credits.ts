@@ -63,6 +63,22 @@ export const creditsConfig = resolveConfig({
       bonus: 1000,
     },
   },
+  planPrices: [
+    {
+      priceId: process.env.NEXT_PUBLIC_PRICE_ID_PRO_MONTHLY || "price_pro_monthly",
+      planId: "pro",
+      interval: "month",
+      amount: 19.9,
+      currency: "USD",
+    },
+    {
+      priceId: process.env.NEXT_PUBLIC_PRICE_ID_PRO_YEARLY || "price_pro_yearly",
+      planId: "pro",
+      interval: "year",
+      amount: 199,
+      currency: "USD",
+    },
+  ],
   consumption: {
     "google:fast": 1,
     "google:chat": 2,

@@ -448,8 +448,8 @@ begin
 end;
 $$;
 
--- What a user has paid, newest first, instants in milliseconds.
-create or replace function credits.get_payments(p_user_id text)
+-- What a user, or with null anybody, has paid: newest first, instants in milliseconds.
+create or replace function credits.get_payments(p_user_id text, p_limit integer)
 returns jsonb
 language plpgsql
 stable
@@ -461,6 +461,7 @@ begin
         jsonb_build_object(
           'provider', payment.provider,
           'payment_id', payment.payment_id,
+          'user_id', payment.user_id,
           'kind', payment.kind,
           'price_id', payment.price_id,
           'granted', case when payment.transaction_id is not null then payment.granted end,
@@ -490,8 +491,14 @@ begin
         )
         order by payment.paid_at desc, payment.payment_id
       )
-      from credits.payment
-      where payment.user_id = p_user_id
+      from (
+        select payment.*
+        from credits.payment
+        where p_user_id is null
+          or payment.user_id = p_user_id
+        order by payment.paid_at desc, payment.payment_id
+        limit p_limit
+      ) as payment
     ),
     '[]'
   );

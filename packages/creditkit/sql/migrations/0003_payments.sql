@@ -94,6 +94,7 @@ create table credits.payment (
   primary key (provider, payment_id)
 );
 
+create index payment_newest on credits.payment (paid_at, payment_id);
 create index payment_user on credits.payment (user_id, paid_at, payment_id);
 
 create table credits.refund (

@@ -267,6 +267,7 @@ export const payment = creditsSchema.table(
   },
   (table) => [
     primaryKey({ columns: [table.provider, table.paymentId] }),
+    index("payment_newest").on(table.paidAt, table.paymentId),
     index("payment_user").on(table.userId, table.paidAt, table.paymentId),
   ],
 );

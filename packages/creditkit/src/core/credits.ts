@@ -37,6 +37,7 @@ import type { PaymentBooks, Sold } from "./payment-provider.ts";
 import {
   checkPurchase,
   getCustomer,
+  getNewestPayments,
   getPayments,
   getSubscription,
   linkCustomer,
@@ -139,6 +140,8 @@ export interface CreditsOperations extends PaymentBooks {
   getSubscription(params: UserParams): Promise<SubscriptionInfo | null>;
   /** {@link getPayments} */
   getPayments(params: UserParams): Promise<Payment[]>;
+  /** {@link getNewestPayments} */
+  getNewestPayments(): Promise<Payment[]>;
   /** {@link getCustomer} */
   getCustomer(params: { userId: string; provider: string }): Promise<string | null>;
   /** {@link linkCustomer} */
@@ -257,6 +260,7 @@ function operations(engine: Engine): CreditsOperations {
     checkPurchase: (params) => checkPurchase(engine, params),
     getSubscription: (params) => getSubscription(engine, params),
     getPayments: (params) => getPayments(engine, params),
+    getNewestPayments: () => getNewestPayments(engine),
     getCustomer: (params) => getCustomer(engine, params),
     linkCustomer: (params) => linkCustomer(engine, params),
     freeze: (params) => freeze(engine, params),

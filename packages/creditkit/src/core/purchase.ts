@@ -91,6 +91,7 @@ export async function getSubscription(engine: Engine, params: UserParams): Promi
 
 /** What a user has paid. */
 export interface Payment {
+  userId: string;
   provider: string;
   paymentId: string;
   kind: "package" | "plan";
@@ -107,15 +108,29 @@ export interface Payment {
   createdAt: Date;
 }
 
+/** Payments of one answer: more than a page shows. */
+const paymentsMax = 1_000;
+const newestPayments = 100;
+
 /**
- * All payments of a user, newest first.
+ * The payments of a user, newest first, at most 1 000.
  * @throws `INVALID_ARGUMENT` (`field`).
  */
-export async function getPayments(engine: Engine, params: UserParams): Promise<Payment[]> {
+export function getPayments(engine: Engine, params: UserParams): Promise<Payment[]> {
+  return readPayments(engine, parseId("userId", parseParameters(params).userId), paymentsMax);
+}
+
+/** The newest 100 payments of all users: for an operator. */
+export function getNewestPayments(engine: Engine): Promise<Payment[]> {
+  return readPayments(engine, null, newestPayments);
+}
+
+async function readPayments(engine: Engine, userId: string | null, limit: number): Promise<Payment[]> {
   const rows = await engine.call<
     {
       provider: string;
       payment_id: string;
+      user_id: string;
       kind: "package" | "plan";
       price_id: string;
       granted: number | null;
@@ -126,10 +141,9 @@ export async function getPayments(engine: Engine, params: UserParams): Promise<P
       receipt_url: string | null;
       paid_at: number;
     }[]
-  >("select credits.get_payments($1::text)::text as answer", [
-    parseId("userId", parseParameters(params).userId),
-  ]);
+  >("select credits.get_payments($1::text, $2::text::integer)::text as answer", [userId, String(limit)]);
   return rows.map((row) => ({
+    userId: row.user_id,
     provider: row.provider,
     paymentId: row.payment_id,
     kind: row.kind,

@@ -28,7 +28,7 @@ export function CredentialsForm({ purpose }: { purpose: "sign-in" | "sign-up" })
     setProblem(undefined);
     const problem = await send(isNew ? { ...credentials, name: text("name").trim() } : credentials);
     if (problem === null) {
-      router.push("/app/credits");
+      router.push(nextPath());
       router.refresh();
       return;
     }
@@ -56,6 +56,12 @@ export function CredentialsForm({ purpose }: { purpose: "sign-in" | "sign-up" })
       </button>
     </form>
   );
+}
+
+/** Where somebody was going who had to sign in first: a page of this list, whatever the address says. */
+function nextPath(): string {
+  const next = new URLSearchParams(window.location.search).get("next");
+  return next === "/pricing" ? next : "/app/credits";
 }
 
 /** @returns what went wrong, or null */

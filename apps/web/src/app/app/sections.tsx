@@ -8,13 +8,14 @@ const sections = [
   { href: "/app/credits", name: "Credits", icon: "coins" },
   { href: "/app/ai/chat", name: "Chat", icon: "chat" },
   { href: "/app/ai/image", name: "Images", icon: "image" },
+  { href: "/app/billing", name: "Billing", icon: "card" },
 ] as const satisfies readonly { href: string; name: string; icon: IconName }[];
 
 /** The places of the app; the one that is open stands out. */
 export function Sections() {
   const path = usePathname();
   return (
-    <ul className="grid grid-cols-3 gap-1 md:flex">
+    <ul className="grid grid-cols-4 gap-1 md:flex">
       {sections.map(({ href, name, icon }) => (
         <li key={href}>
           <Link

@@ -19,7 +19,7 @@ export function SpendCard() {
           <Icon name="image" />
           Draw a picture for {formatCredits(getCreditConsumption(imageService))}
         </Link>
-        <Link href="/#packages" className={`${buttonStyle("quiet")} w-full`}>
+        <Link href="/pricing" className={`${buttonStyle("quiet")} w-full`}>
           See packages
         </Link>
       </div>

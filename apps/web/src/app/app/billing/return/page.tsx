@@ -1,0 +1,30 @@
+import type { Metadata } from "next";
+import { redirect } from "next/navigation";
+import { getSignedIn } from "@/auth/session";
+import { getUserCreditsInfo } from "@/credits/queries";
+import { getCredits } from "@/credits/server";
+import { Waiting } from "./waiting";
+
+export const metadata: Metadata = { title: "Thank you" };
+
+/** A payment counts from here on if the provider's clock is a little behind, in milliseconds. */
+const recentMs = 10 * 60_000;
+
+/** Where a buyer comes back to. It waits for the provider's webhook, and grants nothing itself. */
+export default async function ReturnPage() {
+  const signedIn = await getSignedIn();
+  if (!signedIn) redirect("/sign-in");
+  const { userId } = signedIn;
+  const [payment] = await (await getCredits()).getPayments({ userId });
+  const info = await getUserCreditsInfo({ userId });
+  const isThere = payment !== undefined && Date.now() - payment.createdAt.getTime() < recentMs;
+  return (
+    <main className="mx-auto grid w-full max-w-xl flex-1 content-start gap-6 px-4 py-12 sm:py-20">
+      <Waiting
+        isThere={isThere}
+        credits={isThere ? payment.credits : null}
+        balance={info.data?.availableCredits ?? 0}
+      />
+    </main>
+  );
+}
