@@ -68,8 +68,10 @@ describe("who may import whom", () => {
         "adapters/pglite-lock.ts",
       ],
       "adapters/pglite-lock.ts": [],
-      "adapters/stripe.ts": ["stripe", "adapters/stripe-event.ts"],
-      "adapters/stripe-event.ts": [],
+      "adapters/stripe.ts": ["stripe", "adapters/stripe-event.ts", "adapters/stripe-message.ts"],
+      "adapters/stripe-event.ts": ["adapters/stripe-message.ts", "adapters/stripe-plan.ts"],
+      "adapters/stripe-message.ts": [],
+      "adapters/stripe-plan.ts": ["adapters/stripe-message.ts"],
       "adapters/testing.ts": ["@electric-sql/pglite", "adapters/pglite.ts"],
     };
     const strangers = from("adapters/").filter(

@@ -4,7 +4,7 @@ import { creemProvider, toleranceSeconds } from "../src/adapters/creem.ts";
 import { readCreemEvent } from "../src/adapters/creem-event.ts";
 import { createWebhookHandler } from "../src/adapters/next.ts";
 import { type CreditsConfig, defaultCreditsConfig, resolveConfig } from "../src/core/config.ts";
-import { CreemStory } from "./fixtures/creem.ts";
+import { CreemStory } from "./creem-story.ts";
 import { describeLedger, newUser, refusal, snapshot } from "./ledger.ts";
 import { startProviderServer } from "./provider-server.ts";
 

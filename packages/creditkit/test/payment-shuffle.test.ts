@@ -1,12 +1,13 @@
 import { expect, it } from "vitest";
 import { readCreemEvent } from "../src/adapters/creem-event.ts";
 import { readStripeEvent } from "../src/adapters/stripe-event.ts";
+import { Field } from "../src/adapters/stripe-message.ts";
 import { type CreditsConfig, defaultCreditsConfig, resolveConfig } from "../src/core/config.ts";
 import type { Credits } from "../src/core/credits.ts";
 import type { PaymentEvent } from "../src/core/payment-event.ts";
-import { CreemStory } from "./fixtures/creem.ts";
-import { StripeStory } from "./fixtures/stripe.ts";
+import { CreemStory } from "./creem-story.ts";
 import { describeLedger, newUser } from "./ledger.ts";
+import { StripeStory } from "./stripe-story.ts";
 
 const config: CreditsConfig = {
   ...defaultCreditsConfig,
@@ -169,7 +170,11 @@ async function booksOf(credits: Credits, userId: string) {
 const resolved = resolveConfig(config);
 const meant = (events: (PaymentEvent | null)[]) => events.filter((event) => event !== null);
 const stripe = (shape: "basil" | "acacia") => (userId: string) =>
-  meant(new StripeStory(userId, shape).events().map((event) => readStripeEvent({ ...event }, resolved)));
+  meant(
+    new StripeStory(userId, shape)
+      .events()
+      .map((event) => readStripeEvent(resolved, new Field(event, "event"))),
+  );
 const creem = (userId: string) =>
   meant(new CreemStory(userId).events().map((event) => readCreemEvent({ ...event }, resolved)));
 

@@ -118,14 +118,16 @@ declare
   v_start constant timestamptz := p_event ->> 'period_start';
   v_end constant timestamptz := p_event ->> 'period_end';
   v_paid_at constant timestamptz := p_event ->> 'occurred_at';
-  v_now constant timestamptz := credits.clock(p_now);
+  v_now timestamptz;
   v_subscription credits.subscription;
   v_period_start timestamptz := v_start;
   v_validity constant interval := make_interval(hours => 24 * (v_sold ->> 'validity_days')::integer);
   v_payment_id text;
   v_granted jsonb;
 begin
-  perform from credits.wallet where wallet.user_id = p_user_id for update;
+  select wallet.last_at into v_now from credits.wallet where wallet.user_id = p_user_id for update;
+  -- T of the wallet, which the grant will take too (rule 2).
+  v_now := greatest(v_now, credits.clock(p_now));
   select subscription.*
   into v_subscription
   from credits.subscription
