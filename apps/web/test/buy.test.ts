@@ -56,7 +56,9 @@ describe.skipIf(isWithoutBrowser)("buying in a browser, without any key", () => 
     await page.goto("/app/ai/image");
     await page.getByLabel("What should be drawn?").fill("a harbour");
     await page.getByRole("button", { name: /^Draw/ }).click();
-    await expect.poll(() => page.getByTestId("available-credits").textContent()).toBe("125");
+    await expect
+      .poll(() => page.getByTestId("available-credits").textContent(), { timeout: 30_000 })
+      .toBe("125");
 
     const admin = await open();
     await admin.goto("/sign-in");

@@ -88,7 +88,7 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
     "a forged key on a purchase",
     "13",
     "key",
-    ["update credits.transaction set key = 'purchase:other' where user_id = $1 and key like 'purchase:%'"],
+    ["update credits.transaction set key = 'purchase:other' where user_id = $1 and sequence = 1"],
   ],
   [
     "a removed key",
@@ -107,7 +107,7 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
     "15",
     "purchase",
     [
-      "update credits.transaction set key = 'purchase:forged', purchase_id = 'forged' where user_id = $1 and key like 'purchase:%'",
+      "update credits.transaction set key = 'purchase:forged', purchase_id = 'forged' where user_id = $1 and sequence = 1",
     ],
   ],
   [
@@ -360,6 +360,50 @@ const corruptions: [sentence: string, rule: string, check: string, statements: s
       "update credits.transaction set reverses = (select id from credits.transaction where user_id = $1 and sequence = 4), batch_ids = (select batch_ids[1:1] from credits.transaction where user_id = $1 and sequence = 4) where user_id = $1 and type = 'reversal'",
     ],
   ],
+  [
+    "a refund of more than went back",
+    "24",
+    "payment",
+    ["update credits.payment set refunded = 0 where user_id = $1"],
+  ],
+  [
+    "a payment that granted more than its batch",
+    "24",
+    "payment",
+    ["update credits.payment set granted = granted + 1 where user_id = $1"],
+  ],
+  [
+    "a refund taken from another batch",
+    "25",
+    "batch_history",
+    [
+      "update credits.transaction set batch_ids = array[(select batch_ids[1] from credits.transaction where user_id = $1 and sequence = 2)] where user_id = $1 and type = 'refund'",
+    ],
+  ],
+  [
+    "a refund that went to another payment",
+    "13",
+    "key",
+    ["update credits.transaction set purchase_id = 'pi-audit' where user_id = $1 and type = 'refund'"],
+  ],
+  ["what is due of no batch", "24", "due", ["update credits.wallet set due = due + 1 where user_id = $1"]],
+  [
+    "credits that are due and were left in their batch",
+    "24",
+    "due",
+    [
+      "update credits.batch set refund_due = 1 where user_id = $1 and remaining > 0",
+      "update credits.wallet set due = (select sum(refund_due + dispute_due) from credits.batch where user_id = $1) where user_id = $1",
+    ],
+  ],
+  [
+    "a dispute won that gave back more than was taken",
+    "23",
+    "reversal",
+    [
+      "update credits.transaction set amount = 1000, batch_amounts = array[1000::bigint] where user_id = $1 and type = 'chargeback_reversal'",
+    ],
+  ],
   ["holds that can be emptied", "26", "append_only", ["drop trigger hold_keep on credits.hold"]],
 ];
 
@@ -394,6 +438,19 @@ describe.each([
     const { holdId: lent } = await credits.hold({ userId, amount: 5, service: "chat", overage: "debt" });
     await credits.settle({ userId, holdId: lent, amount: 60 });
     await credits.grant({ userId, amount: 50, type: "adjustment" });
+    const paymentIds = ["pi-audit-paid"] as const;
+    const said = { provider: "stripe", occurredAt: clock.now(), paymentIds };
+    const priced = { priceId: "price_credits_lite", amountPaid: 1000, currency: "usd" };
+    await credits.applyPaymentEvent({ ...said, ...priced, type: "purchase.paid", eventId: "e1", userId });
+    await credits.applyPaymentEvent({
+      ...said,
+      type: "payment.refunded",
+      eventId: "e2",
+      amountRefunded: 200,
+    });
+    const dispute = { ...said, type: "dispute.changed", disputeId: "dp-audit", amount: 300 } as const;
+    await credits.applyPaymentEvent({ ...dispute, eventId: "e3", status: "open" });
+    await credits.applyPaymentEvent({ ...dispute, eventId: "e4", status: "won" });
     await credits.grantRegistrationBonus(newUser());
   });
 

@@ -198,6 +198,91 @@ const state = (userId: string, change: object) => ({
   ...change,
 });
 
+const said = { provider: "stripe", eventId: "evt_1", occurredAt: new Date(0), paymentIds: ["pi_1"] };
+const paid = (userId: string, change: object) => ({
+  ...said,
+  type: "purchase.paid",
+  userId,
+  priceId: "price_credits_lite",
+  amountPaid: 999,
+  currency: "usd",
+  ...change,
+});
+const paidPlan = (userId: string, change: object) =>
+  paid(userId, {
+    type: "plan.paid",
+    subscriptionId: "sub",
+    periodStart: new Date(0),
+    periodEnd: new Date(1),
+    ...change,
+  });
+const told = (userId: string, change: object) => ({
+  ...state(userId, {}),
+  ...said,
+  type: "subscription.changed",
+  priceId: "p",
+  ...change,
+});
+
+const badPaymentEvents: Row[] = (
+  [
+    ["params", () => null],
+    ["type", (id) => paid(id, { type: "constructor" })],
+    ["type", (id) => paid(id, { type: undefined })],
+    ...badIds.flatMap(([, value]): [string, (userId: string) => unknown][] => [
+      ["userId", (id) => paid(id, { userId: value })],
+      ["eventId", (id) => paid(id, { eventId: value })],
+      ["provider", (id) => paid(id, { provider: value })],
+      ["priceId", (id) => paid(id, { priceId: value })],
+      ["paymentIds", (id) => paid(id, { paymentIds: [value] })],
+      ["customerId", (id) => paid(id, { customerId: value })],
+      ["subscriptionId", (id) => paidPlan(id, { subscriptionId: value })],
+      [
+        "disputeId",
+        (id) => paid(id, { type: "dispute.changed", status: "open", amount: 1, disputeId: value }),
+      ],
+      ["refund.id", (id) => paid(id, { type: "payment.refunded", refund: { id: value, amount: 1 } })],
+    ]),
+    ...[undefined, null, [], "pi_1", Array(11).fill("pi")].map(
+      (value): [string, (userId: string) => unknown] => [
+        "paymentIds",
+        (id) => paid(id, { paymentIds: value }),
+      ],
+    ),
+    ...[-1, 0.5, Number.NaN, 2 ** 53, "5", null, 5n].flatMap(
+      (value): [string, (userId: string) => unknown][] => [
+        ["amountPaid", (id) => paid(id, { amountPaid: value })],
+        ["amountRefunded", (id) => paid(id, { type: "payment.refunded", amountRefunded: value })],
+        [
+          "amount",
+          (id) => paid(id, { type: "dispute.changed", status: "open", disputeId: "d", amount: value }),
+        ],
+      ],
+    ),
+    ...["today", 0, new Date(Number.NaN), undefined].flatMap(
+      (value): [string, (userId: string) => unknown][] => [
+        ["occurredAt", (id) => paid(id, { occurredAt: value })],
+        ["periodStart", (id) => paidPlan(id, { periodStart: value })],
+        ["anchor", (id) => told(id, { anchor: value })],
+      ],
+    ),
+    ...["javascript:alert(1)", "/receipt", 5, `https://x/${"y".repeat(2048)}`].map(
+      (value): [string, (userId: string) => unknown] => [
+        "receiptUrl",
+        (id) => paid(id, { receiptUrl: value }),
+      ],
+    ),
+    ["status", (id) => told(id, { status: "alive" })],
+    ["status", (id) => paid(id, { type: "dispute.changed", disputeId: "d", amount: 1, status: "lent" })],
+    ["amountRefunded", (id) => paid(id, { type: "payment.refunded" })],
+  ] as [string, (userId: string) => unknown][]
+).map(([field, event], index) => [
+  `applyPaymentEvent: ${field} (${index})`,
+  "INVALID_ARGUMENT",
+  field,
+  (credits, id) => credits.applyPaymentEvent(event(id)),
+]);
+
 const rows: Row[] = [
   ...badAmounts.flatMap(([what, amount]): Row[] => [
     [
@@ -402,6 +487,25 @@ const rows: Row[] = [
       (credits, id) => credits.upsertSubscription(state(id, { currentPeriodEnd: value })),
     ],
   ]),
+  ...badPaymentEvents,
+  [
+    "checkPurchase: price unknown",
+    "UNKNOWN_PRICE",
+    "priceId",
+    (credits, id) => credits.checkPurchase({ userId: id, priceId: "constructor" }),
+  ],
+  [
+    "getPaymentEvents: limit 0",
+    "INVALID_ARGUMENT",
+    "limit",
+    (credits) => credits.getPaymentEvents({ limit: 0 }),
+  ],
+  [
+    "getPaymentEvents: status unknown",
+    "INVALID_ARGUMENT",
+    "status",
+    (credits) => credits.getPaymentEvents({ status: "lost" }),
+  ],
   [
     "upsertSubscription: status unknown",
     "INVALID_ARGUMENT",

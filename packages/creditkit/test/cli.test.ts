@@ -50,6 +50,10 @@ describe("creditkit, the command", () => {
     [["jobs"], "Unknown command: jobs"],
     [["jobs", "nap"], "Unknown command: jobs nap"],
     [["user"], "user: which id?"],
+    [["events", "lost"], "events: expected applied, ignored, parked, failed, not lost"],
+    [["events", "replay"], "events replay: which id?"],
+    [["events", "replay", "evt_1", "now"], "events replay: which id?"],
+    [["events", "replay", "evt_1"], "the configuration sells nothing"],
     [["audit", "now", "please"], "Unexpected argument: please"],
     [["audit", "--loud"], "Unknown option '--loud'"],
     [["audit", "--config", "nowhere.json"], "No such file"],
@@ -163,6 +167,50 @@ describe("creditkit, the command", () => {
     });
     const failed = await run(["jobs", "grant", "--config", "credits.json"]);
     expect(failed).toMatchObject({ exitCode: 1, out: expect.stringContaining("Unknown plan: pro") });
+  });
+
+  it("lists what payment providers told, and does again what failed", async () => {
+    const userId = newUser();
+    const event = {
+      provider: "stripe",
+      eventId: "evt_cli",
+      occurredAt: new Date(),
+      type: "purchase.paid",
+      userId,
+      paymentIds: ["pi_cli"],
+      priceId: "price_of_tomorrow",
+      amountPaid: 1000,
+      currency: "usd",
+    } as const;
+    await ledger.credits.applyPaymentEvent(event).catch(() => {});
+    const failed = await run(["events", "failed"]);
+    expect(failed).toMatchObject({ exitCode: 0, out: expect.stringContaining("failed  stripe  evt_cli") });
+    expect(failed.out).toContain("UNKNOWN_PRICE");
+    expect(JSON.parse((await run(["events", "--json"])).out)).toMatchObject([
+      { eventId: "evt_cli", status: "failed" },
+    ]);
+    const sold = {
+      id: "new",
+      credits: 10,
+      bonus: 0,
+      priceId: "price_of_tomorrow",
+      amount: 10,
+      currency: "USD",
+    };
+    writeFileSync(join(folder, "sold.json"), JSON.stringify({ packages: { new: sold } }));
+    expect(await run(["events", "replay", "evt_cli", "--config", "sold.json"])).toMatchObject({
+      exitCode: 0,
+      out: "applied\n",
+    });
+    expect(await run(["events", "replay", "evt_cli", "--config", "sold.json"])).toMatchObject({
+      out: "replayed\n",
+    });
+    expect((await ledger.credits.getInfo({ userId })).availableCredits).toBe(10);
+    expect(await run(["events", "failed"])).toMatchObject({ out: "The inbox has no such messages.\n" });
+    expect(await run(["events", "replay", "evt_none", "--config", "sold.json"])).toMatchObject({
+      exitCode: 2,
+      error: expect.stringContaining("no such event"),
+    });
   });
 
   it("exits 1 when the audit finds something, and names it", async () => {

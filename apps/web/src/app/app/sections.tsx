@@ -21,9 +21,9 @@ export function Sections() {
           <Link
             href={href}
             aria-current={path === href ? "page" : undefined}
-            className="flex h-10 items-center justify-center gap-2 rounded-lg px-3 text-sm font-medium text-ink-soft transition-colors hover:bg-sunken hover:text-ink aria-[current=page]:bg-accent-wash aria-[current=page]:text-accent"
+            className="flex h-10 items-center justify-center gap-1.5 rounded-lg px-1 text-sm sm:gap-2 sm:px-3 font-medium text-ink-soft transition-colors hover:bg-sunken hover:text-ink aria-[current=page]:bg-accent-wash aria-[current=page]:text-accent"
           >
-            <Icon name={icon} />
+            <Icon name={icon} className="size-4 shrink-0" />
             {name}
           </Link>
         </li>

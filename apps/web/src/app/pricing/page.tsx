@@ -62,7 +62,7 @@ export default async function PricingPage({ searchParams }: PricingPageProps) {
       </SiteHeader>
       <main className="mx-auto w-full max-w-6xl flex-1 px-4 py-8 sm:px-6 sm:py-12">
         <h1 className="text-3xl font-semibold tracking-tight">Pricing</h1>
-        <p className="mt-2 max-w-2xl text-ink-soft">
+        <p className="mt-2 max-w-2xl text-pretty text-ink-soft">
           Credits to buy once, or a plan that brings some every month. What expires soonest is spent first.
         </p>
         <div className="mt-6 grid gap-4">

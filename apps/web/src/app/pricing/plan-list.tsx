@@ -37,7 +37,7 @@ export function PlanList({ interval, action }: PlanListProps) {
         </nav>
       </div>
       <ul className="mt-6 grid gap-4 sm:grid-cols-2">
-        <Plan planId="free" price="Free" note="For everybody, each calendar month." />
+        <Plan planId="free" price="No payment" note="For everybody, each calendar month." />
         {prices.map(({ priceId, planId, amount, currency }) => (
           <Plan
             key={priceId}

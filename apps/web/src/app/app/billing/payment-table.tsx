@@ -21,7 +21,7 @@ export function PaymentTable({ payments }: { payments: readonly Payment[] }) {
           <th scope="col" className="hidden pb-2 font-medium sm:table-cell">
             When
           </th>
-          <th scope="col" className="hidden pb-2 text-right font-medium sm:table-cell">
+          <th scope="col" className="hidden pr-4 pb-2 text-right font-medium sm:table-cell">
             Credits
           </th>
           <th scope="col" className="pb-2 text-right font-medium">
