@@ -178,6 +178,7 @@ class StripeProvider implements PaymentProvider {
     const { url } = await ask(() =>
       this.stripe.billingPortal.sessions.create({ customer, return_url: returnUrl }),
     );
+    if (!url) throw unavailable("a portal without a URL");
     return { url };
   }
 
@@ -194,6 +195,8 @@ class StripeProvider implements PaymentProvider {
         { idempotencyKey },
       ),
     );
+    // The SDK takes an error without Stripe's words, such as a proxy's, for an answer.
+    if (typeof id !== "string") throw unavailable("a customer without an id");
     return this.books.linkCustomer({ ...whose, customerId: id });
   }
 }
