@@ -174,6 +174,18 @@ describeLedger("Creem", (ledger) => {
       expect(await credits().getInfo({ userId })).toMatchObject({ availableCredits: 110 });
     });
 
+    it("are of the mode that the key says, where they say one", async () => {
+      const send = (mode: string | undefined, apiKey: string) => {
+        const { body } = paid(newUser(), {}, mode ?? "none");
+        const text = body.replaceAll('"mode": "none"', '"none": "none"');
+        return post(text, signed(text), { apiKey });
+      };
+      expect((await send("prod", "creem_live")).status).toBe(200);
+      expect((await send("test", "creem_live")).status).toBe(400);
+      expect((await send("sandbox", "creem_test_x")).status).toBe(200);
+      expect((await send(undefined, "creem_live")).status).toBe(200);
+    });
+
     it("take the new secret and the old one while it is being replaced", async () => {
       const { body } = paid();
       const other = "whsec_b3RoZXI=";

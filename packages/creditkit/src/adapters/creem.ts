@@ -38,7 +38,7 @@ export function creemProvider(options: CreemProviderOptions): PaymentProvider {
   if (typeof apiKey !== "string" || apiKey === "") throw invalidArgument("apiKey", "Creem's API key");
   const secrets = [options.webhookSecrets].flat().filter((secret) => secret !== "");
   if (secrets.length === 0) throw invalidArgument("webhookSecrets", "the webhook's secret");
-  const livemode = options.livemode ?? !apiKey.startsWith("creem_test_");
+  const livemode = options.livemode ?? /^creem_(?!test_)/.test(apiKey);
   const serverUrl = options.serverUrl ?? (livemode ? "https://api.creem.io" : "https://test-api.creem.io");
   const now = options.now ?? (() => new Date());
 
@@ -64,7 +64,8 @@ export function creemProvider(options: CreemProviderOptions): PaymentProvider {
         throw invalidWebhook("the signature is wrong or too old");
       const event = parseBody(message.body);
       const { mode } = optionalRecord(event.object) ?? {};
-      if (isLive(mode) !== livemode) throw invalidWebhook("it belongs to the other mode, test or live");
+      if (mode !== undefined && isLive(mode) !== livemode)
+        throw invalidWebhook("it belongs to the other mode, test or live");
       return readCreemEvent(event, config);
     },
     createCheckout: async ({ userId, priceId, successUrl, cancelUrl, email, idempotencyKey }) => {
