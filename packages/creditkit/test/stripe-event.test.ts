@@ -144,6 +144,11 @@ const meanings: Record<string, object | null> = {
   "customer.subscription.deleted": { ...state, status: "canceled" },
   // Never paid for: its period ends where it began (rule 17).
   "customer.subscription.deleted.unpaid": { ...state, status: "canceled", currentPeriodEnd: end },
+  "charge.succeeded": {
+    type: "payment.linked",
+    paymentIds: charged,
+    receiptUrl: "https://pay.stripe.com/receipts/payment/CAcaFwoVYWNjdF8xU2swWjlMa2RJd0h1N2l4",
+  },
   "charge.refunded": { type: "payment.refunded", paymentIds: charged, amountRefunded: 400 },
   "refund.created": refund,
   "refund.created.pending": noted("refund.created: no money returned"),
@@ -294,6 +299,14 @@ describe("a subscription", () => {
     expect(() => read(changed(name, { status: "dormant" }))).toThrow(
       expect.objectContaining({ code: "INVALID_WEBHOOK" }),
     );
+  });
+});
+
+describe("a charge that succeeded", () => {
+  it("says nothing where it is not of our checkout, or has no receipt", () => {
+    expect(read(changed("charge.succeeded", { metadata: {} }))).toBeNull();
+    expect(read(changed("charge.succeeded", { receipt_url: null }))).toBeNull();
+    expect(read(changed("charge.succeeded", { receipt_url: "javascript:alert(1)" }))).toBeNull();
   });
 });
 

@@ -27,6 +27,11 @@ it("Stripe's messages of one user make the books they should", async () => {
 
   expect(await take("checkout.session.completed")).toBe("applied");
   expect(await balance()).toBe(100);
+  // Its receipt is told of by its charge.
+  expect(await take("charge.succeeded")).toBe("applied");
+  expect(await credits.getPayments({ userId: "user_ada" })).toMatchObject([
+    { receiptUrl: expect.stringContaining("https://pay.stripe.com/receipts/") },
+  ]);
   // The same payment, told again by another message.
   expect(await take("checkout.session.async_payment_succeeded")).toBe("applied");
   expect(await balance()).toBe(100);

@@ -410,6 +410,10 @@ begin
       and payment.payment_id = v_payment_id;
   end if;
   if p_event ->> 'type' = 'payment.linked' then
+    update credits.payment
+    set receipt_url = coalesce(payment.receipt_url, p_event ->> 'receipt_url')
+    where payment.provider = v_provider
+      and payment.payment_id = v_payment_id;
     return '{"outcome": "applied"}';
   elsif p_event ->> 'type' = 'fraud.warned' then
     if not (p_rules ->> 'freeze_on_fraud')::boolean then

@@ -45,6 +45,8 @@ function meaningOf(config: ResolvedConfig, type: string, object: Field): Meaning
     case "customer.subscription.paused":
     case "customer.subscription.resumed":
       return subscriptionChanged(config, type, object);
+    case "charge.succeeded":
+      return receipt(object);
     case "charge.refunded":
       return {
         type: "payment.refunded",
@@ -127,6 +129,17 @@ function priceOfCheckout(config: ResolvedConfig, session: Field): string | undef
     .listed()
     .flatMap((item) => item.at("price").optionalId() ?? []);
   return prices.find((priceId) => findPackageByPrice(config, priceId) !== undefined) ?? prices[0];
+}
+
+/** A checkout's session has no receipt, its charge does. The metadata is what the server put on the payment; an invoice has a page of its own. */
+function receipt(charge: Field): Meaning | null {
+  const receiptUrl = charge.at("receipt_url").url();
+  if (receiptUrl === undefined || charge.at("metadata").at("userId").optionalId() === undefined) return null;
+  return {
+    type: "payment.linked",
+    paymentIds: idsOfCharge(charge.at("payment_intent"), charge.at("id")),
+    receiptUrl,
+  };
 }
 
 function refundChanged(type: string, refund: Field): Meaning {

@@ -82,9 +82,10 @@ export interface CheckoutCompleted extends EventOf<"checkout.completed"> {
   subscriptionId?: string | undefined;
 }
 
-/** Other names of a payment, e.g. that a payment intent paid an invoice. */
+/** More of a payment: other names, e.g. that a payment intent paid an invoice, or where its receipt is. */
 export interface PaymentLinked extends EventOf<"payment.linked"> {
   paymentIds: PaymentIds;
+  receiptUrl?: string | undefined;
 }
 
 /** Money went back. One of the two says how much: the provider's total, or a refund of its own, of which each counts once. */

@@ -219,6 +219,7 @@ function parseEvent(event: PaymentEvent): PaymentMessage {
         ...optionalPaid(),
       };
     case "payment.linked":
+      return { ...message, ...payment(), receipt_url: parseUrl("receiptUrl", fields.receiptUrl) };
     case "fraud.warned":
       return { ...message, ...payment() };
     case "noted":
