@@ -122,6 +122,11 @@ describe.skipIf(isWithoutBrowser)("buying in a browser, without any key", () => 
       await page.goto("/app/billing");
       await page.getByText("Renews on").waitFor();
       await check(page, "billing", variant);
+      await page.getByRole("button", { name: "Manage plan" }).click();
+      await page.getByRole("heading", { name: "Demo portal" }).waitFor();
+      await check(page, "demo-portal", variant);
+      await page.getByRole("button", { name: "End it with the period" }).click();
+      await page.getByText("Ends on").waitFor();
       await context.close();
     },
   );

@@ -158,8 +158,9 @@ describe("in production", () => {
       expect(await (await ada.fetch("/pricing")).text()).toContain("nothing can be bought");
       for (const path of ["stripe", "creem", "demo"])
         expect((await post(server, `/api/webhooks/${path}`, "{}")).status).toBe(503);
-      for (const path of ["/demo-pay", "/demo-pay/admin"]) expect((await ada.fetch(path)).status).toBe(404);
-      for (const path of ["/api/demo-pay", "/api/demo-pay/admin"])
+      for (const path of ["/demo-pay", "/demo-pay/admin", "/demo-pay/portal"])
+        expect((await ada.fetch(path)).status).toBe(404);
+      for (const path of ["/api/demo-pay", "/api/demo-pay/admin", "/api/demo-pay/portal"])
         expect((await ada.fetch(path, { method: "POST" })).status).toBe(404);
       const form = new URLSearchParams({ priceId: "price_credits_lite" });
       const response = await ada.fetch("/api/checkout", { method: "POST", body: form });
@@ -276,6 +277,17 @@ describe("with the demo", () => {
     const billing = await (await cleo.fetch("/app/billing")).text();
     expect(billing).toContain("Paid by the month");
     expect(billing).toContain("$19.90");
+
+    const portal = await send(cleo, "/api/portal", {});
+    expect(new URL(portal.headers.get("location") ?? "").pathname).toBe("/demo-pay/portal");
+    expect(await (await cleo.fetch("/demo-pay/portal")).text()).toContain("End it with the period");
+    await send(cleo, "/api/demo-pay/portal", { decision: "end" });
+    expect(await (await cleo.fetch("/app/billing")).text()).toContain("Ends on");
+    await send(cleo, "/api/demo-pay/portal", { decision: "keep" });
+    expect(await (await cleo.fetch("/app/billing")).text()).toContain("Renews on");
+    expect((await send(cleo, "/api/demo-pay/portal", { decision: "constructor" })).status).toBe(400);
+    const foreign = { origin: "https://evil.example" };
+    expect((await send(cleo, "/api/demo-pay/portal", { decision: "end" }, foreign)).status).toBe(403);
     await send(admin, "/api/demo-pay/admin", { userId: cleo.userId, action: "renew" });
     expect(await available(cleo)).toBe(420);
   });

@@ -31,6 +31,8 @@ export interface DemoProvider extends PaymentProvider {
   refund(paymentId: string, amountRefunded: number): Promise<void>;
   dispute(paymentId: string, amount: number, status: "open" | "won" | "lost"): Promise<void>;
   renew(userId: string): Promise<void>;
+  /** What a user decides in the portal: to end the plan with the period that is paid, or not to. */
+  end(userId: string, isEnding: boolean): Promise<void>;
 }
 
 /**
@@ -93,7 +95,7 @@ export function createDemoProvider(credits: Credits): DemoProvider {
       const text = Buffer.from(JSON.stringify(order)).toString("base64url");
       return { url: new URL(`/demo-pay?order=${text}.${await sign("order", text)}`, successUrl).href };
     },
-    createPortal: async ({ returnUrl }) => ({ url: new URL("/demo-pay/admin", returnUrl).href }),
+    createPortal: async ({ returnUrl }) => ({ url: new URL("/demo-pay/portal", returnUrl).href }),
     readOrder: async (token) => {
       const [text = "", signature = ""] = token.split(".");
       if (!(await isSigned("order", text, signature))) return null;
@@ -120,11 +122,26 @@ export function createDemoProvider(credits: Credits): DemoProvider {
         amount,
         status,
       }),
+    end: async (userId, isEnding) => {
+      const subscription = await credits.getSubscription({ userId });
+      const price = priceOf(subscription);
+      if (subscription === null || price === undefined) return;
+      const { subscriptionId, anchor, currentPeriodEnd } = subscription;
+      await tell({
+        ...said(),
+        type: "subscription.changed",
+        userId,
+        subscriptionId,
+        priceId: price.priceId,
+        status: "active",
+        anchor,
+        currentPeriodEnd,
+        cancelsAtPeriodEnd: isEnding,
+      });
+    },
     renew: async (userId) => {
       const subscription = await credits.getSubscription({ userId });
-      const price = creditsConfig.planPrices.find(
-        ({ planId, interval }) => planId === subscription?.planId && interval === subscription.interval,
-      );
+      const price = priceOf(subscription);
       if (subscription === null || price === undefined) return;
       const start = subscription.currentPeriodEnd;
       const paid = {
@@ -139,6 +156,12 @@ export function createDemoProvider(credits: Credits): DemoProvider {
       );
     },
   };
+}
+
+function priceOf(subscription: { planId: string; interval: string } | null) {
+  return creditsConfig.planPrices.find(
+    ({ planId, interval }) => planId === subscription?.planId && interval === subscription.interval,
+  );
 }
 
 /** Sends a webhook to this app's own route, and sends it again while it is not taken, as providers do. */

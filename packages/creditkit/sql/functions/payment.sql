@@ -511,7 +511,7 @@ begin
 end;
 $$;
 
--- The subscription that a user lives on at T: {plan_id, status, interval, current_period_end (ms), cancels_at_period_end,
+-- The subscription that a user lives on at T: {plan_id, status, interval, anchor, current_period_end (both ms), cancels_at_period_end,
 -- provider}, or null.
 create or replace function credits.get_subscription(p_user_id text, p_now timestamptz)
 returns jsonb
@@ -527,6 +527,7 @@ begin
       'plan_id', subscription.plan_id,
       'status', subscription.status,
       'interval', subscription.billing_interval,
+      'anchor', floor(extract(epoch from subscription.anchor) * 1000),
       'current_period_end', floor(extract(epoch from subscription.current_period_end) * 1000),
       'cancels_at_period_end', subscription.cancels_at_period_end,
       'provider', subscription.provider

@@ -55,6 +55,8 @@ export interface SubscriptionInfo {
   planId: string;
   status: SubscriptionStatus;
   interval: "month" | "year";
+  /** From where its periods are counted. */
+  anchor: Date;
   /** Paid until. */
   currentPeriodEnd: Date;
   cancelsAtPeriodEnd: boolean;
@@ -69,6 +71,7 @@ export async function getSubscription(engine: Engine, params: UserParams): Promi
     plan_id: string;
     status: SubscriptionStatus;
     interval: "month" | "year";
+    anchor: number;
     current_period_end: number;
     cancels_at_period_end: boolean;
     provider: string | null;
@@ -82,6 +85,7 @@ export async function getSubscription(engine: Engine, params: UserParams): Promi
       planId: found.plan_id,
       status: found.status,
       interval: found.interval,
+      anchor: new Date(found.anchor),
       currentPeriodEnd: new Date(found.current_period_end),
       cancelsAtPeriodEnd: found.cancels_at_period_end,
       provider: found.provider,

@@ -50,7 +50,7 @@ export default async function BillingPage({ searchParams }: BillingPageProps) {
               </p>
             </div>
             <div className="flex flex-wrap gap-2">
-              {subscription !== null && provider !== null && provider.name !== "demo" && (
+              {subscription !== null && provider !== null && (
                 <form method="post" action="/api/portal">
                   <button type="submit" className={buttonStyle("secondary")}>
                     Manage plan
