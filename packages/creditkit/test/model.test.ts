@@ -895,6 +895,13 @@ const lifeStep = user.chain((userId) => {
     { weight: 5, arbitrary: own(settleStep) },
     { weight: 1, arbitrary: own(releaseStep) },
   );
+  const release = (isOpen: boolean) =>
+    new Step("release", { userId, isOpen, nth: 0 }, releaseHold) as Step<unknown>;
+  const endings = fc.oneof(
+    { weight: 4, arbitrary: ending.map((end) => [end]) },
+    // Asked for again, which chance alone leaves out of some runs.
+    { weight: 1, arbitrary: fc.constant([release(true), release(false)]) },
+  );
   const afterwards = fc.oneof(
     { weight: 3, arbitrary: own(reverseStep) },
     { weight: 2, arbitrary: ending },
@@ -906,11 +913,12 @@ const lifeStep = user.chain((userId) => {
       own(unfreezeStep),
       own(holdStep),
       fc.array(meanwhile, { maxLength: 3 }),
-      ending,
+      endings,
       fc.array(afterwards, { maxLength: 3 }),
     )
     .map(
-      ([funds, thaw, hold, events, end, rest]) => new Series([funds, thaw, hold, ...events, end, ...rest]),
+      ([funds, thaw, hold, events, ends, rest]) =>
+        new Series([funds, thaw, hold, ...events, ...ends, ...rest]),
     );
 });
 
