@@ -57,6 +57,9 @@ describe("an event of Creem", () => {
       type: "checkout.completed",
       subscriptionId: "sub_ada",
     });
+    expect(
+      read("checkout.completed", { ...story.planCheckout("price_pro"), subscription: null }),
+    ).toMatchObject({ type: "checkout.completed", userId: "ada" });
   });
 
   it("takes what was bought from the order, whatever the metadata says (rule 15)", () => {
@@ -77,6 +80,8 @@ describe("an event of Creem", () => {
       periodEnd: new Date(at(0).getTime() + 31 * 86_400_000),
       amountPaid: 1900,
     });
+    const taxed = story.subscription("price_pro", "active", { last_transaction: { amount_paid: 2110 } });
+    expect(read("subscription.paid", taxed)).toMatchObject({ amountPaid: 2110 });
     expect(read("subscription.paid", story.subscription("price_other", "active"))).toBeNull();
   });
 
@@ -110,6 +115,10 @@ describe("an event of Creem", () => {
     expect(read("subscription.active", bare)).toMatchObject({
       anchor: at(0),
       currentPeriodEnd: new Date(Date.UTC(2026, 1, 15, 9)),
+    });
+    const late = { ...bare, created_at: "2026-01-31T09:00:00.000Z", current_period_end_date: null };
+    expect(read("subscription.active", late)).toMatchObject({
+      currentPeriodEnd: new Date(Date.UTC(2026, 1, 28, 9)),
     });
   });
 
@@ -184,6 +193,13 @@ describeLedger("Creem", (ledger) => {
       expect((await send("test", "creem_live")).status).toBe(400);
       expect((await send("sandbox", "creem_test_x")).status).toBe(200);
       expect((await send(undefined, "creem_live")).status).toBe(200);
+    });
+
+    it("take a secret of Standard Webhooks without its prefix", async () => {
+      const { body } = paid();
+      const bare = { webhookSecrets: secret.slice("whsec_".length) };
+      expect((await post(body, standard(body), bare)).status).toBe(200);
+      expect((await post(body, standard(body, { key: "whsec_b3RoZXI=" }), bare)).status).toBe(400);
     });
 
     it("take the new secret and the old one while it is being replaced", async () => {

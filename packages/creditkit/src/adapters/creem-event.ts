@@ -93,7 +93,8 @@ class CreemEvent {
     if (userId === undefined) return null;
     const customerId = idOf(object.customer);
     const subscriptionId = idOf(object.subscription);
-    if (subscriptionId !== undefined)
+    const isRecurring = optionalRecord(object.order)?.type === "recurring";
+    if (subscriptionId !== undefined || isRecurring)
       return { ...this.said, type: "checkout.completed", userId, customerId, subscriptionId };
     const order = record(object.order, "order");
     if (order.status !== "paid") return { ...this.said, type: "noted", what: this.type };
@@ -114,6 +115,7 @@ class CreemEvent {
   private planPaid(): PaymentEvent | null {
     const { object } = this;
     const product = optionalRecord(object.product);
+    const last = optionalRecord(object.last_transaction);
     const priceId = idOf(object.product);
     if (priceId === undefined || findPlanPrice(this.config, priceId) === undefined) return null;
     return {
@@ -125,8 +127,8 @@ class CreemEvent {
       priceId,
       periodStart: date(object.current_period_start_date, "current_period_start_date"),
       periodEnd: date(object.current_period_end_date, "current_period_end_date"),
-      // Before tax: a refund's transaction says what was paid with it.
-      amountPaid: amount(product?.price ?? 0, "product.price"),
+      // The product's price is before tax: then a refund's transaction says what was paid with it.
+      amountPaid: amount(last?.amount_paid ?? product?.price ?? 0, "product.price"),
       currency: text(product?.currency, "product.currency"),
     };
   }
@@ -148,7 +150,7 @@ class CreemEvent {
       // A later period's start is a renewal of the first one's: the ledger keeps that (rule 16).
       anchor: start,
       currentPeriodEnd:
-        object.current_period_end_date === undefined
+        object.current_period_end_date === undefined || object.current_period_end_date === null
           ? afterPeriod(start, plan.interval)
           : date(object.current_period_end_date, "current_period_end_date"),
       cancelsAtPeriodEnd:
@@ -193,10 +195,12 @@ class CreemEvent {
   }
 }
 
+/** Clamped to the month's end, as all periods (rule 16). */
 function afterPeriod(start: Date, interval: "month" | "year"): Date {
+  const month = start.getUTCMonth() + (interval === "year" ? 12 : 1);
+  const lastDay = new Date(Date.UTC(start.getUTCFullYear(), month + 1, 0)).getUTCDate();
   const end = new Date(start);
-  if (interval === "year") end.setUTCFullYear(end.getUTCFullYear() + 1);
-  else end.setUTCMonth(end.getUTCMonth() + 1);
+  end.setUTCFullYear(start.getUTCFullYear(), month, Math.min(start.getUTCDate(), lastDay));
   return end;
 }
 
