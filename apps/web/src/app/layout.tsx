@@ -1,17 +1,28 @@
 import { GeistMono } from "geist/font/mono";
 import { GeistSans } from "geist/font/sans";
 import type { Metadata } from "next";
+import { cookies } from "next/headers";
+import { getLocale, getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
+import { readTheme, themeCookie } from "@/theme/theme";
 import "./globals.css";
 
-export const metadata: Metadata = {
-  title: { default: "Creditkit", template: "%s · Creditkit" },
-  description: "Prepaid credits with an exact ledger.",
-};
+export async function generateMetadata(): Promise<Metadata> {
+  const translate = await getTranslations("common");
+  return {
+    title: { default: "Creditkit", template: "%s · Creditkit" },
+    description: translate("tagline"),
+  };
+}
 
-export default function RootLayout({ children }: { children: ReactNode }) {
+export default async function RootLayout({ children }: { children: ReactNode }) {
+  const theme = readTheme((await cookies()).get(themeCookie)?.value);
   return (
-    <html lang="en" className={`${GeistSans.variable} ${GeistMono.variable}`}>
+    <html
+      lang={await getLocale()}
+      data-theme={theme}
+      className={`${GeistSans.variable} ${GeistMono.variable}`}
+    >
       <body className="flex min-h-dvh flex-col">{children}</body>
     </html>
   );

@@ -1,0 +1,17 @@
+import common from "../../messages/en/common.json";
+import commonChinese from "../../messages/zh-CN/common.json";
+import type { Locale } from "./locale";
+
+/*
+ * Every text of the pages: one file per language and part of the app, so that a client component can be sent its part alone.
+ * English says which texts there are; the compiler refuses a language that lacks one.
+ */
+
+const english = { common };
+
+export type Messages = typeof english;
+export type Namespace = keyof Messages;
+
+const chinese: Messages = { common: commonChinese };
+
+export const messages: Readonly<Record<Locale, Messages>> = { en: english, "zh-CN": chinese };
