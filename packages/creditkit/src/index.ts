@@ -16,10 +16,13 @@ export type {
 } from "./core/consume.ts";
 export { type Credits, type CreditsOperations, type CreditsOptions, createCredits } from "./core/credits.ts";
 export type { Connection, Database, HostTransaction } from "./core/database.ts";
+export type { DeductParams, DeductResult } from "./core/deduct.ts";
 export type { Clock } from "./core/engine.ts";
+export type { EraseResult } from "./core/erase.ts";
 export { type ConfigProblem, CreditsError, CreditsErrorCode, type CreditsErrorFacts } from "./core/errors.ts";
 export type {
   CreditsConsumed,
+  CreditsDeducted,
   CreditsEvent,
   CreditsExpired,
   CreditsGranted,
@@ -36,10 +39,12 @@ export type {
 } from "./core/grant.ts";
 export type { HoldParams, HoldResult, OpenHold, Overage } from "./core/hold.ts";
 export type { InboxEvent, InboxStatus } from "./core/inbox.ts";
+export type { JobName, JobRun } from "./core/job-run.ts";
 export type { LogFields, Logger } from "./core/logger.ts";
 export type { Meter, MeterParams, MeterResult } from "./core/meter.ts";
 export { type MigrateResult, migrationScript } from "./core/migrate.ts";
 export type { DailyGrantResult, DailyGrantRow } from "./core/monthly-grant.ts";
+export type { Overview } from "./core/overview.ts";
 export type { PaymentEventResult } from "./core/payment.ts";
 export type {
   CheckoutCompleted,
@@ -64,6 +69,7 @@ export type {
 export type { Payment, SubscriptionInfo } from "./core/purchase.ts";
 export type { ReverseParams, ReverseResult } from "./core/reverse.ts";
 export type { ReleaseParams, ReleaseResult, SettleParams, SettleResult } from "./core/settle.ts";
+export type { Statement, StatementAllocation, StatementEntry, StatementParams } from "./core/statement.ts";
 export { type SubscriptionParams, SubscriptionStatus } from "./core/subscription.ts";
 export type { Telemetry } from "./core/telemetry.ts";
 export {
@@ -72,4 +78,5 @@ export {
   type GetTransactionsParams,
   type TransactionPage,
 } from "./core/transaction.ts";
+export type { DailyUsage, UsageParams } from "./core/usage.ts";
 export type { CreditsInfo, UserParams, WalletDetails } from "./core/wallet.ts";

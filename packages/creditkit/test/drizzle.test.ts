@@ -195,7 +195,7 @@ describeLedger("the Drizzle schema", (ledger) => {
   const withoutChecks = ({ checks: _, ...table }: Table) => table;
 
   it("has the tables, columns, keys, indexes and references that the catalog has, and no others", () => {
-    expect(catalog).toHaveLength(11);
+    expect(catalog).toHaveLength(13);
     expect(byName(exported.map(drizzleTable)).map(withoutChecks)).toEqual(catalog.map(withoutChecks));
   });
 
@@ -257,7 +257,7 @@ describeLedger("the Drizzle schema", (ledger) => {
       debt: 0,
       due: 0,
     });
-    expectTypeOf(walletRow?.status).toEqualTypeOf<"active" | "frozen" | undefined>();
+    expectTypeOf(walletRow?.status).toEqualTypeOf<"active" | "frozen" | "closed" | undefined>();
     expectTypeOf(walletRow?.balance).toEqualTypeOf<number | undefined>();
 
     const batches = await drizzle

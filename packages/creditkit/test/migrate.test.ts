@@ -304,7 +304,7 @@ describeLedger("the schema", (ledger) => {
       (error: { code: string }) => error.code,
     );
 
-  it("begins every primary and unique key with user_id, except that a purchase id is one user's (rule 13), and for a provider's names", async () => {
+  it("begins every primary and unique key with user_id, except that a purchase id is one user's (rule 13), a provider's names, and what is about no user", async () => {
     const keys = await ledger().sql<{ name: string; first: string }>(
       `select pg_class.relname as name, attname as first
        from pg_index
@@ -315,7 +315,11 @@ describeLedger("the schema", (ledger) => {
     expect(keys.filter(({ first }) => first !== "user_id")).toEqual([
       // A provider's names are whose it has to say.
       { name: "dispute", first: "provider" },
+      // Erased: the hash is all there is of the user.
+      { name: "erased_user", first: "pseudonym" },
+      { name: "erased_user", first: "user_hash" },
       { name: "installation", first: "only_row" },
+      { name: "job_run", first: "id" },
       { name: "migration", first: "name" },
       { name: "payment", first: "provider" },
       { name: "provider_event", first: "provider" },
@@ -326,7 +330,9 @@ describeLedger("the schema", (ledger) => {
     expect(new Set(keys.map(({ name }) => name))).toEqual(
       new Set([
         "dispute",
+        "erased_user",
         "installation",
+        "job_run",
         "migration",
         "payment",
         "provider_event",
@@ -636,7 +642,7 @@ describeLedger("the schema", (ledger) => {
     it.each<[what: string, statement: string, state: string]>([
       ["a negative balance", "update credits.wallet set balance = -1", "23514"],
       ["a negative number", "update credits.wallet set sequence = -1", "23514"],
-      ["an unknown status", "update credits.wallet set status = 'closed'", "23514"],
+      ["an unknown status", "update credits.wallet set status = 'dormant'", "23514"],
       ["batches and no wallet", "delete from credits.wallet", "23503"],
       ["decimals beyond 6", "update credits.installation set decimals = 7", "23514"],
     ])("%s", async (_what, statement, state) => {

@@ -145,7 +145,7 @@ begin
         sum(amount) filter (
           where type not in (
             'consumption', 'debt_repayment', 'reversal', 'expiration', 'refund', 'refund_reversal', 'chargeback',
-            'chargeback_reversal'
+            'chargeback_reversal', 'deduction'
           )
         ),
         0
@@ -154,7 +154,7 @@ begin
       coalesce(sum(amount) filter (where type in ('consumption', 'debt_repayment')), 0)
         - coalesce(sum(amount) filter (where type = 'reversal'), 0) as consumed,
       coalesce(sum(amount) filter (where type = 'expiration'), 0) as expired,
-      coalesce(sum(amount) filter (where type in ('refund', 'chargeback')), 0)
+      coalesce(sum(amount) filter (where type in ('refund', 'chargeback', 'deduction')), 0)
         - coalesce(sum(amount) filter (where type in ('refund_reversal', 'chargeback_reversal')), 0) as taken,
       min(sequence) as sequence,
       min(created_at) as granted_at
@@ -241,7 +241,7 @@ begin
   from allocation
   join credits.batch on batch.user_id = allocation.user_id and batch.id = allocation.batch_id
   where (
-      allocation.type in ('consumption', 'debt_repayment', 'refund', 'chargeback')
+      allocation.type in ('consumption', 'debt_repayment', 'refund', 'chargeback', 'deduction')
       and (allocation.created_at < batch.granted_at or allocation.created_at >= batch.expires_at)
       and not exists (
         select
@@ -274,7 +274,7 @@ begin
     and stretch.free > 0
     and stretch.first <= 2 * spend.sequence
     and coalesce(stretch.next, 9223372036854775807) > 2 * spend.sequence
-  where spend.type in ('consumption', 'debt_repayment')
+  where spend.type in ('consumption', 'debt_repayment', 'deduction')
     and spend.is_settlement is not true;
 
   -- Rule 22: each hold, and what ended it.

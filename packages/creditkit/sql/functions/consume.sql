@@ -197,7 +197,7 @@ begin
         )
       when v_wallet is null then
         json_build_object('code', 'USER_BALANCE_NOT_FOUND')
-      when w_status[v_wallet] = 'frozen' then
+      when w_status[v_wallet] <> 'active' then
         json_build_object('code', 'WALLET_FROZEN')
       when w_available[v_wallet] < v_request.amount then
         json_build_object(

@@ -62,7 +62,7 @@ begin
   if v_wallet.user_id is null then
     return jsonb_build_object('code', 'USER_BALANCE_NOT_FOUND');
   end if;
-  if v_wallet.status = 'frozen' then
+  if v_wallet.status <> 'active' then
     return jsonb_build_object('code', 'WALLET_FROZEN');
   end if;
   if v_wallet.held > 0 then

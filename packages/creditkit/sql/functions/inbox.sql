@@ -22,6 +22,7 @@ declare
   v_seen credits.provider_event;
   v_names text[] := credits.event_names(p_event);
 begin
+  p_event := credits.under_pseudonym(p_event);
   -- Written, not only read: of two messages about one thing the second one waits, and sees what the first one did. Before
   -- the message itself: whoever applies what was parked has its names, and then wants the message.
   insert into credits.provider_object as known (provider, name, seen_at)
@@ -150,6 +151,7 @@ returns jsonb
 language plpgsql
 as $$
 begin
+  p_event := credits.under_pseudonym(p_event);
   insert into credits.provider_event as inbox (
     provider, event_id, type, event, status, error, attempt, occurred_at, received_at, updated_at
   )

@@ -41,7 +41,7 @@ begin
         end,
         'next_grant', case
           -- As credits.plans_at: a wallet without a subscription is on the free plan, by calendar months.
-          when wallet.sequence > 0 and v_free_amount is not null then
+          when wallet.sequence > 0 and wallet.status <> 'closed' and v_free_amount is not null then
             json_build_object(
               'amount', v_free_amount,
               'at', floor(extract(epoch from credits.period_start(credits.month_start(content.at), 1)) * 1000),

@@ -79,7 +79,7 @@ begin
   elsif v_is_late
     and (v_asked.amount = 0 or v_at >= v_hold.expires_at + make_interval(secs => v_asked.grace_seconds)) then
     return jsonb_build_object('code', 'HOLD_EXPIRED');
-  elsif v_is_late and v_wallet.status = 'frozen' then
+  elsif v_is_late and v_wallet.status <> 'active' then
     return jsonb_build_object('code', 'WALLET_FROZEN');
   end if;
 
@@ -89,7 +89,7 @@ begin
   -- Taking more than was held is a new spend, which a frozen wallet does not make; what is owed in any case repays itself
   -- from what is free.
   v_extra := case
-    when v_wallet.status = 'frozen' and v_hold.overage <> 'debt' then 0
+    when v_wallet.status <> 'active' and v_hold.overage <> 'debt' then 0
     else least(v_asked.amount - v_from_hold, v_available)
   end;
   v_loan := case when v_hold.overage = 'debt' then v_asked.amount - v_from_hold - v_extra else 0 end;

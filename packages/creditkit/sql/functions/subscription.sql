@@ -91,6 +91,8 @@ begin
       and subscription.plan_id <> 'free'
       and subscription.status <> 'incomplete_expired'
       and (subscription.status <> 'canceled' or greatest(p_now, wallet.last_at) < subscription.current_period_end)
+      -- Nothing is granted to a user who was erased.
+      and wallet.status is distinct from 'closed'
   )
   select
     live.user_id, live.plan_id, live.at, live.anchor, live.is_entitled, live.entitled_from,
@@ -109,6 +111,7 @@ begin
   where wallet.user_id = any (p_user_ids)
     -- Not a wallet that the monthly grant has just opened for a subscriber: it may close it again.
     and wallet.sequence > 0
+    and wallet.status <> 'closed'
     -- Hashed, which "<> all" of as many is not.
     and wallet.user_id not in (select live.user_id from live);
 end;

@@ -80,7 +80,7 @@ begin
 end;
 $$;
 
--- Freezes or unfreezes a wallet. Locks: the wallet. Codes: USER_BALANCE_NOT_FOUND.
+-- Freezes or unfreezes a wallet; a closed one stays closed. Locks: the wallet. Codes: USER_BALANCE_NOT_FOUND.
 create or replace function credits.set_wallet_status(p_user_id text, p_status text)
 returns jsonb
 language plpgsql
@@ -88,7 +88,8 @@ as $$
 begin
   update credits.wallet
   set status = p_status
-  where user_id = p_user_id;
+  where user_id = p_user_id
+    and status <> 'closed';
   if not found then
     return jsonb_build_object('code', 'USER_BALANCE_NOT_FOUND');
   end if;

@@ -3,6 +3,7 @@ import {
   bigint,
   boolean,
   check,
+  customType,
   foreignKey,
   index,
   jsonb,
@@ -54,12 +55,14 @@ const instant = (name: string) => timestamp(name, { withTimezone: true });
 // Amounts are at most 2^53 − 1 units, so that a number holds them exactly.
 const units = (name: string) => bigint(name, { mode: "number" });
 
+const bytes = customType<{ data: Uint8Array }>({ dataType: () => "bytea" });
+
 export const wallet = creditsSchema.table("wallet", {
   userId: text("user_id").primaryKey(),
   sequence: units("sequence").notNull().default(0),
   balance: units("balance").notNull().default(0),
   availableAfter: units("available_after"),
-  status: text("status", { enum: ["active", "frozen"] })
+  status: text("status", { enum: ["active", "frozen", "closed"] })
     .notNull()
     .default("active"),
   lastAt: instant("last_at").notNull(),
@@ -300,4 +303,31 @@ export const dispute = creditsSchema.table(
     primaryKey({ columns: [table.provider, table.disputeId] }),
     index("dispute_payment").on(table.provider, table.paymentId),
   ],
+);
+
+export const jobRun = creditsSchema.table(
+  "job_run",
+  {
+    id: uuid("id").primaryKey(),
+    job: text("job", { enum: ["grant", "expire", "audit"] }).notNull(),
+    startedAt: instant("started_at").notNull(),
+    finishedAt: instant("finished_at"),
+    result: jsonb("result").$type<Record<string, unknown>>(),
+    error: text("error"),
+  },
+  (table) => [
+    index("job_run_newest").on(table.job, table.startedAt, table.id),
+    check("job_run_end", sql`(finished_at is null) = (result is null and error is null)`),
+  ],
+);
+
+export const erasedUser = creditsSchema.table(
+  "erased_user",
+  {
+    userHash: bytes("user_hash").primaryKey(),
+    pseudonym: text("pseudonym").notNull(),
+    erasedAt: instant("erased_at").notNull(),
+    forfeited: units("forfeited").notNull(),
+  },
+  (table) => [unique("erased_user_pseudonym_key").on(table.pseudonym)],
 );

@@ -9,7 +9,9 @@ import {
   consumeForService,
 } from "./consume.ts";
 import { type Database, type HostTransaction, hostTransaction, isDatabase } from "./database.ts";
+import { type DeductParams, type DeductResult, deduct } from "./deduct.ts";
 import { type Clock, Engine } from "./engine.ts";
+import { type EraseResult, eraseUser } from "./erase.ts";
 import { invalidArgument } from "./errors.ts";
 import { type EventHandler, Events } from "./event.ts";
 import { type ExpireResult, processExpired } from "./expire.ts";
@@ -27,10 +29,12 @@ import { GroupCommit } from "./group-commit.ts";
 import { getHolds, type HoldParams, type HoldResult, hold, type OpenHold } from "./hold.ts";
 import { getPaymentEvents, type InboxEvent, type InboxStatus, replayPaymentEvent } from "./inbox.ts";
 import { reported } from "./job.ts";
+import { getJobRuns, type JobName, type JobRun, recorded } from "./job-run.ts";
 import { guarded, isLogger, type Logger } from "./logger.ts";
 import { type Meter, type MeterParams, type MeterResult, meter } from "./meter.ts";
 import { type MigrateResult, migrate } from "./migrate.ts";
 import { type DailyGrantResult, processDailyGrant } from "./monthly-grant.ts";
+import { getOverview, type Overview } from "./overview.ts";
 import { applyPaymentEvent, type PaymentEventResult } from "./payment.ts";
 import type { PaymentEvent } from "./payment-event.ts";
 import type { PaymentBooks, Sold } from "./payment-provider.ts";
@@ -54,9 +58,11 @@ import {
   type SettleResult,
   settle,
 } from "./settle.ts";
+import { getStatement, type Statement, type StatementParams } from "./statement.ts";
 import { type SubscriptionParams, upsertSubscription } from "./subscription.ts";
 import { observed, type Telemetry } from "./telemetry.ts";
 import { type GetTransactionsParams, getTransactions, type TransactionPage } from "./transaction.ts";
+import { type DailyUsage, getUsage, type UsageParams } from "./usage.ts";
 import {
   type CreditsInfo,
   freeze,
@@ -118,12 +124,24 @@ export interface CreditsOperations extends PaymentBooks {
   release(params: ReleaseParams): Promise<ReleaseResult>;
   /** {@link reverse} */
   reverse(params: ReverseParams): Promise<ReverseResult>;
+  /** {@link deduct} */
+  deduct(params: DeductParams): Promise<DeductResult>;
+  /** {@link eraseUser} */
+  eraseUser(params: UserParams): Promise<EraseResult>;
   /** {@link getHolds} */
   getHolds(params: UserParams): Promise<OpenHold[]>;
   /** {@link getInfo} */
   getInfo(params: UserParams): Promise<CreditsInfo>;
   /** {@link getTransactions} */
   getTransactions(params: GetTransactionsParams): Promise<TransactionPage>;
+  /** {@link getStatement} */
+  getStatement(params: StatementParams): Promise<Statement>;
+  /** {@link getUsage} */
+  getUsage(params: UsageParams): Promise<DailyUsage[]>;
+  /** {@link getOverview} */
+  getOverview(): Promise<Overview>;
+  /** {@link getJobRuns} */
+  getJobRuns(params?: { job?: JobName; limit?: number }): Promise<JobRun[]>;
   /** {@link getWallet} */
   getWallet(params: UserParams): Promise<WalletDetails | null>;
   /** {@link upsertSubscription} */
@@ -227,8 +245,12 @@ export function createCredits({
     },
     meter: <Value>(params: MeterParams, work: (meter: Meter) => Promise<Value>) =>
       meter(engine, params, work),
-    processDailyGrant: () => reported(engine.logger, "grant", () => processDailyGrant(engine)),
-    processExpired: () => reported(engine.logger, "expire", () => processExpired(engine)),
+    processDailyGrant: () =>
+      recorded(engine, "grant", () => reported(engine.logger, "grant", () => processDailyGrant(engine))),
+    processExpired: () =>
+      recorded(engine, "expire", () => reported(engine.logger, "expire", () => processExpired(engine))),
+    // Inside a host's transaction it is a read like any other, and leaves no note.
+    audit: () => recorded(engine, "audit", () => audit(engine)),
   };
   return {
     ...observed({ ...operations(engine), ...administration }, telemetry),
@@ -249,9 +271,15 @@ function operations(engine: Engine): CreditsOperations {
     settle: (params) => settle(engine, params),
     release: (params) => release(engine, params),
     reverse: (params) => reverse(engine, params),
+    deduct: (params) => deduct(engine, params),
+    eraseUser: (params) => eraseUser(engine, params),
     getHolds: (params) => getHolds(engine, params),
     getInfo: (params) => getInfo(engine, params),
     getTransactions: (params) => getTransactions(engine, params),
+    getStatement: (params) => getStatement(engine, params),
+    getUsage: (params) => getUsage(engine, params),
+    getOverview: () => getOverview(engine),
+    getJobRuns: (params) => getJobRuns(engine, params),
     getWallet: (params) => getWallet(engine, params),
     upsertSubscription: (params) => upsertSubscription(engine, params),
     applyPaymentEvent: (event) => applyPaymentEvent(engine, event),

@@ -44,6 +44,16 @@ export interface CreditsReversed {
   newBalance: number;
 }
 
+/** Credits were taken by hand. */
+export interface CreditsDeducted {
+  type: "credits.deducted";
+  userId: string;
+  transactionId: string;
+  amount: number;
+  /** Available credits right after it. */
+  newBalance: number;
+}
+
 /** The expire job booked what had expired in a batch: nobody could spend it from the instant of its expiry on. */
 export interface CreditsExpired {
   type: "credits.expired";
@@ -69,7 +79,13 @@ export interface CreditsLow {
 }
 
 /** What has been committed. */
-export type CreditsEvent = CreditsGranted | CreditsConsumed | CreditsReversed | CreditsExpired | CreditsLow;
+export type CreditsEvent =
+  | CreditsGranted
+  | CreditsConsumed
+  | CreditsReversed
+  | CreditsDeducted
+  | CreditsExpired
+  | CreditsLow;
 
 /**
  * Hears of each transaction once it is committed, at most once: what a process that dies had not told yet, nobody

@@ -33,7 +33,8 @@ export interface Refusal {
     | "HOLD_RELEASED"
     | "HOLD_EXPIRED"
     | "TRANSACTION_NOT_FOUND"
-    | "NOT_REVERSIBLE";
+    | "NOT_REVERSIBLE"
+    | "SUBSCRIPTION_ACTIVE";
   required?: number;
   available?: number;
   limit?: number;
@@ -90,6 +91,8 @@ export function refusalError(engine: Engine, refusal: Refusal): CreditsError {
       return new CreditsError(code, "The hold has timed out: its credits are free again");
     case "TRANSACTION_NOT_FOUND":
       return new CreditsError(code, "The user has no such transaction");
+    case "SUBSCRIPTION_ACTIVE":
+      return new CreditsError(code, "The user's plan still renews: cancel it first");
     case "NOT_REVERSIBLE":
       return new CreditsError(
         code,

@@ -10,6 +10,8 @@ export const CreditTransactionType = {
   EXPIRATION: "expiration",
   /** Credits given by hand. */
   ADJUSTMENT: "adjustment",
+  /** Credits taken by hand. */
+  DEDUCTION: "deduction",
   /** A spend given back. */
   REVERSAL: "reversal",
   /** Credits lent where a settlement cost more than there was, or a disputed purchase was spent. */

@@ -57,7 +57,8 @@ interface InfoAnswer {
 /** One wallet as an operator sees it. Amounts in credits. */
 export interface WalletDetails {
   userId: string;
-  status: "active" | "frozen";
+  /** `closed`: its user was erased. */
+  status: "active" | "frozen" | "closed";
   /** Number of transactions, all time. */
   transactionCount: number;
   /** What holds have set aside, as the books have it: timed-out ones included until an operation or the job ends them. */
@@ -112,7 +113,7 @@ export async function getWallet(engine: Engine, params: UserParams): Promise<Wal
 
 interface WalletAnswer {
   user_id: string;
-  status: "active" | "frozen";
+  status: "active" | "frozen" | "closed";
   sequence: number;
   held: number;
   debt: number;
