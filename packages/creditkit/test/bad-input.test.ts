@@ -556,6 +556,12 @@ const rows: Row[] = [
       (credits, id) => credits.reverse(back(id, { amount })),
     ],
     [
+      `deduct: amount ${what}`,
+      "INVALID_AMOUNT",
+      "amount",
+      (credits, id) => credits.deduct({ userId: id, amount }),
+    ],
+    [
       `meter: estimate ${what}`,
       "INVALID_AMOUNT",
       "amount",
@@ -611,6 +617,20 @@ const rows: Row[] = [
       (credits, id) => credits.reverse(back(id, { idempotencyKey: value })),
     ],
     [
+      `deduct: idempotencyKey ${what}`,
+      "INVALID_ARGUMENT",
+      "idempotencyKey",
+      (credits, id) => credits.deduct({ userId: id, amount: 1, idempotencyKey: value }),
+    ],
+    ...(["deduct", "eraseUser", "getStatement", "getUsage"] as const).map(
+      (operation): Row => [
+        `${operation}: userId ${what}`,
+        "INVALID_ARGUMENT",
+        "userId",
+        (credits) => credits[operation]({ userId: value, amount: 1 }),
+      ],
+    ),
+    [
       `getHolds: userId ${what}`,
       "INVALID_ARGUMENT",
       "userId",
@@ -649,6 +669,12 @@ const rows: Row[] = [
       (credits, id) => credits.hold(aside(id, { metadata })),
     ],
     [
+      `deduct: metadata ${what}`,
+      "INVALID_ARGUMENT",
+      "metadata",
+      (credits, id) => credits.deduct({ userId: id, amount: 1, metadata }),
+    ],
+    [
       `settle: metadata ${what}`,
       "INVALID_ARGUMENT",
       "metadata",
@@ -673,6 +699,12 @@ const rows: Row[] = [
       "INVALID_ARGUMENT",
       "description",
       (credits, id) => credits.reverse(back(id, { description })),
+    ],
+    [
+      `deduct: description ${what}`,
+      "INVALID_ARGUMENT",
+      "description",
+      (credits, id) => credits.deduct({ userId: id, amount: 1, description }),
     ],
     [
       `meter: description ${what}`,

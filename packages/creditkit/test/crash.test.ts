@@ -272,6 +272,8 @@ const operations: [
     "a reversal of the whole",
     (credits, userId, { transactionId }) => credits.reverse({ userId, transactionId }),
   ],
+  ["an unkeyed deduction", (credits, userId) => credits.deduct({ userId, amount: 3 })],
+  ["a keyed deduction", (credits, userId) => credits.deduct({ userId, amount: 3, idempotencyKey: "k" })],
 ];
 
 async function held(making: Promise<{ holdId: string }>) {
@@ -336,7 +338,7 @@ describeLedger("an answer that got lost (rule 29)", (ledger) => {
       const unlucky: Database = {
         inTransaction: false,
         query: async (text, parameters) => {
-          if (/credits\.(consume|grant|hold|settle|reverse)(_for)?\(/.test(text) && conflicts-- > 0)
+          if (/credits\.(consume|grant|hold|settle|reverse|deduct)(_for)?\(/.test(text) && conflicts-- > 0)
             throw Object.assign(new Error("could not serialize access"), { code: "40001" });
           return database.query(text, parameters);
         },

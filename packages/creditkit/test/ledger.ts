@@ -204,10 +204,10 @@ export function losingAnswers(database: Database, times: number): Database {
     query: async (text, parameters) => {
       const rows = await database.query(text, parameters);
       if (
-        /credits\.(consume|grant|grant_monthly|expire|hold|settle|reverse|apply_payment_event)(_for)?\(/.test(
+        left > 0 &&
+        /credits\.(consume|grant|grant_monthly|expire|hold|settle|reverse|deduct|erase_user|apply_payment_event)(_for)?\(/.test(
           text,
-        ) &&
-        left > 0
+        )
       ) {
         left -= 1;
         throw connectionReset();

@@ -441,20 +441,35 @@ export interface ConsumeRequest {
 
 /** All or nothing, in drain order (4, 20); the checks in the order of rule 9. */
 export function consume(before: Books, clock: number, request: ConsumeRequest): Step<Posted> {
-  const { userId, service, amount, idempotencyKey } = request;
+  const { service, amount, amountGiven } = request;
+  return takeOut(before, clock, request, { type: "consumption", service, amount }, amountGiven !== false);
+}
+
+/** By hand: as a spend, but for no service, and a frozen wallet does not hinder it. */
+export function deduct(before: Books, clock: number, request: Omit<ConsumeRequest, "service">): Step<Posted> {
+  return takeOut(before, clock, request, { type: "deduction", amount: request.amount }, true);
+}
+
+function takeOut(
+  before: Books,
+  clock: number,
+  request: Omit<ConsumeRequest, "service">,
+  meaning: Meaning & { type: "consumption" | "deduction" },
+  amountGiven: boolean,
+): Step<Posted> {
+  const { userId, amount, idempotencyKey } = request;
   const { books, wallet, at } = begin(before, userId, clock);
   const name = idempotencyKey === undefined ? null : `key ${idempotencyKey}`;
-  const meaning = { type: "consumption", service, amount };
   const done = name === null ? undefined : wallet?.transactions.find((row) => row.name === name);
   if (done !== undefined) {
     const fields = differences(done.meaning, meaning);
     // A configured price is not part of what the caller meant: it may have changed in between.
-    const isSame = fields.every((field) => field === "amount" && request.amountGiven === false);
+    const isSame = fields.every((field) => field === "amount" && !amountGiven);
     if (!isSame) return { books, refusal: { code: "IDEMPOTENCY_CONFLICT", fields } };
     return { books, answer: { transaction: done, replayed: true } };
   }
   if (wallet === null) return { books, refusal: { code: "USER_BALANCE_NOT_FOUND" } };
-  if (wallet.frozen) return { books, refusal: { code: "WALLET_FROZEN" } };
+  if (wallet.frozen && meaning.type === "consumption") return { books, refusal: { code: "WALLET_FROZEN" } };
   const rest = funds(wallet, at) - amount;
   if (rest < 0) {
     const facts = { required: amount, available: available(wallet, at) };
@@ -463,7 +478,7 @@ export function consume(before: Books, clock: number, request: ConsumeRequest): 
   const allocations = allocate(wallet, at, amount);
   const transaction: Transaction = {
     ...line(wallet, at),
-    type: "consumption",
+    type: meaning.type,
     amount,
     description: request.description ?? null,
     name,

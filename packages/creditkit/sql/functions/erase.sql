@@ -17,6 +17,7 @@ declare
   v_erased credits.erased_user;
   v_hold_ids uuid[];
   v_hold_id uuid;
+  v_payment_ids text[];
   v_at timestamptz;
   v_left bigint := 0;
 begin
@@ -103,12 +104,21 @@ begin
   update credits.provider_object
   set user_id = p_pseudonym
   where provider_object.user_id = p_user_id;
+  select array_agg(substr(known.name, 9))
+  into v_payment_ids
+  from credits.provider_object as known
+  join credits.payment on payment.provider = known.provider and payment.payment_id = known.payment_id
+  where payment.user_id = p_pseudonym
+    and starts_with(known.name, 'payment:');
   update credits.provider_event as inbox
   set
-    event = inbox.event || case when inbox.event ->> 'user_id' = p_user_id then jsonb_build_object('user_id', p_pseudonym) else '{}' end,
-    result = inbox.result || case when inbox.result ->> 'user_id' = p_user_id then jsonb_build_object('user_id', p_pseudonym) else '{}' end
+    event = (inbox.event - 'receipt_url')
+      || case when inbox.event ->> 'user_id' = p_user_id then jsonb_build_object('user_id', p_pseudonym) else '{}' end,
+    result = inbox.result
+      || case when inbox.result ->> 'user_id' = p_user_id then jsonb_build_object('user_id', p_pseudonym) else '{}' end
   where inbox.event ->> 'user_id' = p_user_id
-    or inbox.result ->> 'user_id' = p_user_id;
+    or inbox.result ->> 'user_id' = p_user_id
+    or inbox.event -> 'payment_ids' ?| v_payment_ids;
 
   insert into credits.erased_user (user_hash, pseudonym, erased_at, forfeited)
   values (v_hash, p_pseudonym, v_at, v_left)
