@@ -86,15 +86,17 @@ describe.skipIf(isWithoutBrowser)("in a browser", () => {
     }
     await page.goto("/app/credits");
     expect(await balance()).toBe("10");
-    expect(await page.getByRole("cell", { name: "−1" }).count()).toBe(10);
+    await page.getByRole("link", { name: "See the whole history" }).click();
+    await page.waitForURL("**/app/credits/history");
+    expect(await page.getByRole("cell", { name: "−1", exact: true }).count()).toBe(10);
     await page.getByRole("link", { name: "Older" }).click();
-    await page.waitForURL("**/app/credits?page=2");
+    await page.waitForURL("**/app/credits/history?page=2");
     await page.getByRole("cell", { name: "Welcome bonus" }).waitFor();
     await page.getByRole("link", { name: "Newer" }).click();
-    await page.waitForURL("**/app/credits?page=1");
-    await page.goto("/app/credits?page=99");
+    await page.waitForURL("**/app/credits/history");
+    await page.goto("/app/credits/history?page=99");
     expect(new URL(page.url()).search).toBe("?page=2");
-    await page.goto("/app/credits?page=nonsense");
+    await page.goto("/app/credits/history?page=nonsense");
     expect(await page.getByText("Page 1 of 2").count()).toBe(1);
   });
 
@@ -121,7 +123,8 @@ describe.skipIf(isWithoutBrowser)("in a browser", () => {
         [visitor, "/sign-up"],
         [visitor, "/nowhere"],
         [user, "/app/credits"],
-        [user, "/app/credits?page=2"],
+        [user, "/app/credits/usage?days=7"],
+        [user, "/app/credits/history?type=consumption"],
       ] as const) {
         await tab.goto(path);
         await check(tab, path, `${colorScheme}-${width}`);

@@ -1080,6 +1080,7 @@ async function compareAccount(state: Model, real: Real, userId: string): Promise
       createdAt: new Date(wallet.createdAt),
       batches: open.map((batch, index) => ({
         id: real.expectedId("batch", userId, batch.sequence, actual?.batches[index]?.id),
+        grantedBy: wallet.transactions[batch.sequence - 1]?.type,
         priority: batch.priority,
         amount: batch.amount,
         remaining: batch.remaining,

@@ -15,7 +15,7 @@ import {
 export const creditsConfig = resolveConfig({
   enabled: true,
   registration: { enabled: true, amount: 20, validityDays: 30 },
-  limitations: { allowFreeUserPurchasePackages: true, maxUserBalance: 10_000 },
+  limitations: { allowFreeUserPurchasePackages: true, maxUserBalance: 10_000, lowBalance: 10 },
   subscription: {
     free: { id: "free", enabled: true, monthlyGrant: 10, validityDays: 30 },
     pro: { id: "pro", enabled: true, monthlyGrant: 200, validityDays: 30 },

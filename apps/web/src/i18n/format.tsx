@@ -4,12 +4,19 @@ import type { ReactNode } from "react";
 import type { Locale } from "@/i18n/locale";
 import type { Messages } from "@/i18n/messages";
 
+const hourMs = 60 * 60 * 1000;
+const hoursPerDay = 24;
+
 type Translate = ReturnType<typeof useTranslations<"common">>;
 type TransactionTypeName = keyof Messages["common"]["transactionTypes"];
 
 /** Numbers, money, days and the ledger's words, as the reader's language writes them. */
 export interface Format {
   number(value: number): string;
+  /** With one digit behind the point. */
+  decimal(value: number): string;
+  /** Of a share between 0 and 1. */
+  percent(share: number): string;
   /** `1 credit`, `3 credits`. */
   credits(amount: number): string;
   /** With its sign, since it says whether credits came or went. */
@@ -21,8 +28,12 @@ export interface Format {
   /** A day in UTC, the ledger's time: a page made on the server does not know the reader's time zone. */
   date(instant: Date): ReactNode;
   dateText(instant: Date): string;
+  /** A day without its year: for the axis of a chart. */
+  dayText(instant: Date): string;
   /** A day and a time in UTC. */
   instant(instant: Date): ReactNode;
+  /** How far off an instant is: `in 12 days`, `in 3 hours`. */
+  distance(instant: Date, now: Date): string;
   /** What a type of transaction is called on screen. */
   type(type: string): string;
 }
@@ -39,11 +50,17 @@ export async function getFormat(): Promise<Format> {
 
 function createFormat(locale: Locale, translate: Translate): Format {
   const number = new Intl.NumberFormat(locale);
+  const decimal = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+  const percent = new Intl.NumberFormat(locale, { style: "percent" });
+  const shortDay = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric", timeZone: "UTC" });
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
   const time = new Intl.DateTimeFormat(locale, { timeStyle: "short", hourCycle: "h23", timeZone: "UTC" });
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
   const currencyFormat = (currency: string) => new Intl.NumberFormat(locale, { style: "currency", currency });
   return {
     number: (value) => number.format(value),
+    decimal: (value) => decimal.format(value),
+    percent: (share) => percent.format(share),
     credits: (amount) => translate("credits", { amount }),
     signed: (amount) => (amount < 0 ? `−${number.format(-amount)}` : `+${number.format(amount)}`),
     price: (amount, currency) => currencyFormat(currency).format(amount),
@@ -53,11 +70,18 @@ function createFormat(locale: Locale, translate: Translate): Format {
     },
     date: (instant) => <time dateTime={instant.toISOString()}>{day.format(instant)}</time>,
     dateText: (instant) => day.format(instant),
+    dayText: (instant) => shortDay.format(instant),
     instant: (instant) => (
       <time dateTime={instant.toISOString()} className="whitespace-nowrap">
         {day.format(instant)} <span className="text-ink-soft">{time.format(instant)}</span>
       </time>
     ),
+    distance: (instant, now) => {
+      const hours = Math.round((instant.getTime() - now.getTime()) / hourMs);
+      return Math.abs(hours) < hoursPerDay
+        ? relative.format(hours, "hour")
+        : relative.format(Math.trunc(hours / hoursPerDay), "day");
+    },
     type: (type) => {
       const key = `transactionTypes.${type as TransactionTypeName}` as const;
       if (translate.has(key)) return translate(key);

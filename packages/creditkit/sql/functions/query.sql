@@ -232,6 +232,7 @@ begin
   select jsonb_agg(
     jsonb_build_object(
       'id', batch.id,
+      'granted_by', granted.type,
       'priority', batch.priority,
       'amount', batch.amount,
       'remaining', batch.remaining,
@@ -244,6 +245,7 @@ begin
   )
   into v_batches
   from credits.batch
+  join credits.transaction as granted on granted.user_id = batch.user_id and granted.sequence = batch.sequence
   where batch.user_id = p_user_id
     and batch.is_open;
 

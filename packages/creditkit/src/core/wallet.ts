@@ -68,6 +68,8 @@ export interface WalletDetails {
   /** What still holds credits, in drain order; expired ones until the expire job books them. */
   batches: Array<{
     id: string;
+    /** The type of the grant that made it. */
+    grantedBy: string;
     priority: number;
     amount: number;
     /** Neither held nor consumed. */
@@ -99,6 +101,7 @@ export async function getWallet(engine: Engine, params: UserParams): Promise<Wal
       createdAt: new Date(wallet.created_at),
       batches: wallet.batches.map((batch) => ({
         id: batch.id,
+        grantedBy: batch.granted_by,
         priority: batch.priority,
         amount: engine.credits(batch.amount),
         remaining: engine.credits(batch.remaining),
@@ -120,6 +123,7 @@ interface WalletAnswer {
   created_at: number;
   batches: {
     id: string;
+    granted_by: string;
     priority: number;
     amount: number;
     remaining: number;

@@ -1,7 +1,8 @@
 import { redirect } from "next/navigation";
-import type { ReactNode } from "react";
+import { type ReactNode, Suspense } from "react";
 import { getSignedIn } from "@/auth/session";
 import { SiteHeader } from "@/components/site-header";
+import { LowBalance } from "./low-balance";
 import { Sections } from "./sections";
 import { SignOutButton } from "./sign-out-button";
 
@@ -16,6 +17,9 @@ export default async function SignedInLayout({ children }: { children: ReactNode
         </span>
         <SignOutButton />
       </SiteHeader>
+      <Suspense>
+        <LowBalance userId={signedIn.userId} />
+      </Suspense>
       {children}
     </>
   );
