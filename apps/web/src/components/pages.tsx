@@ -5,6 +5,9 @@ import { buttonStyle } from "@/components/button-style";
 
 interface PagesProps {
   label: string;
+  /** What the links say; omitted: newer and older. */
+  previous?: string;
+  next?: string;
   /** From 0. */
   pageIndex: number;
   pageCount: number;
@@ -13,18 +16,18 @@ interface PagesProps {
 }
 
 /** Links to the pages beside this one; nothing where there is one page only. */
-export function Pages({ label, pageIndex, pageCount, hrefOf }: PagesProps) {
+export function Pages({ label, previous, next, pageIndex, pageCount, hrefOf }: PagesProps) {
   const t = useTranslations("common.pages");
   if (pageCount <= 1) return null;
   const page = pageIndex + 1;
   return (
     <nav aria-label={label} className="flex items-center justify-between gap-2">
       <PageLink href={page > 1 ? hrefOf(page - 1) : null} rel="prev">
-        {t("newer")}
+        {previous ?? t("newer")}
       </PageLink>
       <span className="text-sm text-ink-soft tabular-nums">{t("page", { page, pages: pageCount })}</span>
       <PageLink href={page < pageCount ? hrefOf(page + 1) : null} rel="next">
-        {t("older")}
+        {next ?? t("older")}
       </PageLink>
     </nav>
   );

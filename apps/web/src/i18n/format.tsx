@@ -30,6 +30,8 @@ export interface Format {
   dateText(instant: Date): string;
   /** A day without its year: for the axis of a chart. */
   dayText(instant: Date): string;
+  /** `November 2026` */
+  monthText(instant: Date): string;
   /** A day and a time in UTC. */
   instant(instant: Date): ReactNode;
   /** How far off an instant is: `in 12 days`, `in 3 hours`. */
@@ -53,6 +55,7 @@ function createFormat(locale: Locale, translate: Translate): Format {
   const decimal = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
   const percent = new Intl.NumberFormat(locale, { style: "percent" });
   const shortDay = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric", timeZone: "UTC" });
+  const month = new Intl.DateTimeFormat(locale, { month: "long", year: "numeric", timeZone: "UTC" });
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
   const time = new Intl.DateTimeFormat(locale, { timeStyle: "short", hourCycle: "h23", timeZone: "UTC" });
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
@@ -70,6 +73,7 @@ function createFormat(locale: Locale, translate: Translate): Format {
     },
     date: (instant) => <time dateTime={instant.toISOString()}>{day.format(instant)}</time>,
     dateText: (instant) => day.format(instant),
+    monthText: (instant) => month.format(instant),
     dayText: (instant) => shortDay.format(instant),
     instant: (instant) => (
       <time dateTime={instant.toISOString()} className="whitespace-nowrap">

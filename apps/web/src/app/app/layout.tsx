@@ -1,6 +1,9 @@
+import Link from "next/link";
 import { redirect } from "next/navigation";
+import { getTranslations } from "next-intl/server";
 import { type ReactNode, Suspense } from "react";
 import { getSignedIn } from "@/auth/session";
+import { buttonStyle } from "@/components/button-style";
 import { SiteHeader } from "@/components/site-header";
 import { LowBalance } from "./low-balance";
 import { Sections } from "./sections";
@@ -9,12 +12,18 @@ import { SignOutButton } from "./sign-out-button";
 export default async function SignedInLayout({ children }: { children: ReactNode }) {
   const signedIn = await getSignedIn();
   if (!signedIn) redirect("/sign-in");
+  const t = await getTranslations("admin");
   return (
     <>
       <SiteHeader sections={<Sections />}>
         <span className="max-w-36 truncate text-sm text-ink-soft md:hidden lg:inline lg:max-w-64">
           {signedIn.email}
         </span>
+        {signedIn.isAdmin && (
+          <Link href="/admin" className={buttonStyle("quiet")}>
+            {t("title")}
+          </Link>
+        )}
         <SignOutButton />
       </SiteHeader>
       <Suspense>

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateDrizzleJson, generateMigration } from "drizzle-kit/api";
 import { expect, test } from "vitest";
-import * as schema from "@/auth/schema";
+import * as schema from "@/database/schema";
 import { appDirectory } from "./web-server.ts";
 
-test("the committed migrations make the sign-in schema (mend with: npm run database:generate -w web)", async () => {
+test("the committed migrations make the schema of the app (mend with: npm run database:generate -w web)", async () => {
   const directory = join(appDirectory, "drizzle", "meta");
   const latest = readdirSync(directory)
     .filter((name) => name.endsWith("_snapshot.json"))

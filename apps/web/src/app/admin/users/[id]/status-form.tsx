@@ -1,0 +1,40 @@
+import { randomUUID } from "node:crypto";
+import { useTranslations } from "next-intl";
+import { reasonLengthMax, reasonLengthMin } from "@/admin/fields";
+import { buttonStyle } from "@/components/button-style";
+import { Card } from "@/components/card";
+import { Field, fieldStyle } from "@/components/field";
+
+/** Freezes a wallet, or lets it spend again. */
+export function StatusForm({ userId, isFrozen }: { userId: string; isFrozen: boolean }) {
+  const t = useTranslations("admin.adjust");
+  return (
+    <Card title={t(isFrozen ? "unfreeze" : "freeze")} note={t(isFrozen ? "unfreezeNote" : "freezeNote")}>
+      <form method="post" action="/api/admin/status" className="grid gap-4">
+        <input type="hidden" name="userId" value={userId} />
+        <input type="hidden" name="key" value={randomUUID()} />
+        <Field label={t("reason")} hint={t("reasonHint")}>
+          {(id) => (
+            <input
+              id={id}
+              name="reason"
+              required
+              minLength={reasonLengthMin}
+              maxLength={reasonLengthMax}
+              autoComplete="off"
+              className={fieldStyle}
+            />
+          )}
+        </Field>
+        <button
+          type="submit"
+          name="action"
+          value={isFrozen ? "unfreeze" : "freeze"}
+          className={buttonStyle("secondary")}
+        >
+          {t(isFrozen ? "unfreeze" : "freeze")}
+        </button>
+      </form>
+    </Card>
+  );
+}
