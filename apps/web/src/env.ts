@@ -18,6 +18,11 @@ type VariableNotes = {
 const portMax = 65_535;
 const price = z.string().max(255);
 
+function rate(byDefault: number) {
+  const message = "must be a whole number from 1 to 1000000";
+  return z.coerce.number(message).int(message).min(1, message).max(1_000_000, message).default(byDefault);
+}
+
 /**
  * Every environment variable of the app. Messages never repeat a value: several of these are secrets, and what stops
  * the start is printed.
@@ -136,6 +141,38 @@ export const environmentSchema = z
       .enum(["development", "production", "test"], "must be development, production or test")
       .default("development")
       .meta(notes("server", "Set by `npm start` and `npm run dev`.")),
+    SMTP_URL: z
+      .url({ protocol: /^smtps?$/, error: "must be an smtp:// or smtps:// URL" })
+      .optional()
+      .meta(
+        notes(
+          "server",
+          "Mail server, smtp://user:password@host:587. Set, a new account gets a link by mail, and the welcome bonus once it is opened.",
+        ),
+      ),
+    MAIL_FROM: z
+      .string()
+      .default("Creditkit <no-reply@localhost>")
+      .meta(notes("server", "Sender of that mail.")),
+    TRUSTED_PROXIES: z.coerce
+      .number("must be a number from 0 to 10")
+      .int("must be a number from 0 to 10")
+      .min(0, "must be a number from 0 to 10")
+      .max(10, "must be a number from 0 to 10")
+      .default(0)
+      .meta(
+        notes(
+          "server",
+          "How many proxies of yours stand in front and append to X-Forwarded-For. 0: the connection's peer is the client, whatever that header says.",
+        ),
+      ),
+    RATE_LIMIT_SIGN_IN: rate(30).meta(
+      notes("server", "Sign-ins per minute and network address, and as many sign-ups."),
+    ),
+    RATE_LIMIT_REQUESTS: rate(120).meta(
+      notes("server", "Metered requests and checkouts per minute, user and process."),
+    ),
+    BONUS_ADDRESS_LIMIT: rate(20).meta(notes("server", "Welcome bonuses per network address in 24 hours.")),
     CREDITS_TEST_CLOCK: z
       .literal("allow", "must be `allow` or unset")
       .optional()

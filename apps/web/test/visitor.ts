@@ -62,18 +62,26 @@ export class Visitor {
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers({ origin: this.url, connection: "close" });
-    if (this.#cookies.size > 0) {
-      headers.set("cookie", [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; "));
-    }
-    for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
-    const response = await fetch(`${this.url}${path}`, { redirect: "manual", ...init, headers });
+    const response = await this.foreignFetch(path, {
+      ...init,
+      headers: { origin: this.url, ...Object.fromEntries(new Headers(init.headers)) },
+    });
     for (const cookie of response.headers.getSetCookie()) {
       const [pair = ""] = cookie.split(";");
       const [name = "", ...value] = pair.split("=");
       this.#cookies.set(name, value.join("="));
     }
     return response;
+  }
+
+  /** With the visitor's cookies, and without saying which page it comes from. */
+  async foreignFetch(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers({ connection: "close" });
+    if (this.#cookies.size > 0) {
+      headers.set("cookie", [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; "));
+    }
+    for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
+    return fetch(`${this.url}${path}`, { redirect: "manual", ...init, headers });
   }
 
   async post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {

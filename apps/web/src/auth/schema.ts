@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { boolean, index, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core";
+import { bigint, boolean, index, integer, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core";
 
 /*
  * The tables of better-auth (e-mail and password, admin plugin), in the names its Drizzle adapter looks for.
@@ -71,6 +71,14 @@ export const account = pgTable(
     uniqueIndex("account_provider_id_account_id_idx").on(table.providerId, table.accountId),
   ],
 );
+
+/** How often an address tried what may be tried only so often. */
+export const rateLimit = pgTable("rate_limit", {
+  id: text("id").primaryKey(),
+  key: text("key").notNull().unique(),
+  count: integer("count").notNull(),
+  lastRequest: bigint("last_request", { mode: "number" }).notNull(),
+});
 
 export const verification = pgTable(
   "verification",

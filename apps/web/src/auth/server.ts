@@ -4,20 +4,23 @@ import { APIError } from "better-auth/api";
 import { nextCookies } from "better-auth/next-js";
 import { admin } from "better-auth/plugins/admin";
 import { authAdapter } from "@/auth/adapter";
+import { sendMail } from "@/auth/mail";
 import { ownOrigins } from "@/auth/origin";
-import { giveRegistrationBonus } from "@/credits/registration-bonus";
+import { giveRegistrationBonus, mustVerify, welcome } from "@/credits/registration-bonus";
 import { getDatabase } from "@/database/server";
 import { readEnvironment } from "@/env";
 import { oncePerProcess } from "@/once-per-process";
 import { authSecret } from "@/secrets";
+import { clientAddressHeader, networkOfHeaders } from "@/security/client-address";
 
-/** Tries per minute and address: enough for a shared office, few enough that passwords cannot be guessed in bulk. */
-const credentialTries = { window: 60, max: 30 };
+/** Tries are counted per minute and address: enough for a shared office, too few for guessing passwords in bulk. */
+const triesWindowSeconds = 60;
 
 /** Sign-in, built on the app's database by the first caller. */
 export const getAuth = oncePerProcess("auth", async () => {
   const environment = readEnvironment();
   const [database, secret] = await Promise.all([getDatabase(), authSecret()]);
+  const credentialTries = { window: triesWindowSeconds, max: environment.RATE_LIMIT_SIGN_IN };
   const { BETTER_AUTH_URL = `http://localhost:${environment.PORT}` } = environment;
 
   return betterAuth({
@@ -27,8 +30,22 @@ export const getAuth = oncePerProcess("auth", async () => {
     telemetry: { enabled: false },
     database: authAdapter(database.drizzle),
     emailAndPassword: { enabled: true },
-    rateLimit: { customRules: { "/sign-in/email": credentialTries, "/sign-up/email": credentialTries } },
-    advanced: { useSecureCookies: BETTER_AUTH_URL.startsWith("https://") },
+    ...(mustVerify() && {
+      emailVerification: {
+        sendOnSignUp: true,
+        sendVerificationEmail: ({ user, url }) => sendMail(verificationMail(user.email, url)),
+        afterEmailVerification: (user) => giveRegistrationBonus(user.id),
+      },
+    }),
+    rateLimit: {
+      // In the database: all processes count together.
+      storage: "database",
+      customRules: { "/sign-in/email": credentialTries, "/sign-up/email": credentialTries },
+    },
+    advanced: {
+      useSecureCookies: BETTER_AUTH_URL.startsWith("https://"),
+      ipAddress: { ipAddressHeaders: [clientAddressHeader] },
+    },
     databaseHooks: {
       user: {
         create: {
@@ -42,7 +59,10 @@ export const getAuth = oncePerProcess("auth", async () => {
             }
           },
           // Runs once the user's transaction is committed.
-          after: (user) => giveRegistrationBonus(user.id),
+          after: async (user, context) => {
+            const headers = context?.request?.headers ?? context?.headers;
+            await welcome(user, networkOfHeaders(headers));
+          },
         },
       },
     },
@@ -50,3 +70,12 @@ export const getAuth = oncePerProcess("auth", async () => {
     plugins: [admin(), nextCookies()],
   });
 });
+
+/** In both languages: at sign-up nobody has said which one is theirs. */
+function verificationMail(to: string, url: string) {
+  return {
+    to,
+    subject: "Confirm your e-mail address · 确认您的邮箱",
+    text: `Open this link to confirm your address and get your welcome credits:\n请打开此链接确认邮箱并领取注册奖励:\n\n${url}\n`,
+  };
+}

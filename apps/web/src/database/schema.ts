@@ -4,3 +4,4 @@
  */
 export * from "../admin/schema";
 export * from "../auth/schema";
+export * from "../credits/bonus-schema";

@@ -8,6 +8,7 @@ const problems: Readonly<Record<string, string>> = {
   PROVIDER_UNAVAILABLE: "The payment provider does not answer right now. Please try again later.",
   CREDITS_DISABLED: "Credits are not available right now. Please try again later.",
   DATABASE_UNAVAILABLE: "Credits are not available right now. Please try again later.",
+  RATE_LIMITED: "That was very often. Please wait a minute.",
   PAYMENT_FAILED: "The payment failed. Nothing was charged, and no credits were given.",
 };
 

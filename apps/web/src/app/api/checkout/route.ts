@@ -2,6 +2,7 @@ import { CreditsError } from "creditkit";
 import { failureMessage } from "@/credits/failure";
 import { field, readForm, redirectTo } from "@/payments/form";
 import { getPaymentProvider } from "@/payments/server";
+import { secondsToWait } from "@/security/limits";
 
 /** Opens a checkout for the user of the session; the form says only which price. */
 export async function POST(request: Request): Promise<Response> {
@@ -9,6 +10,7 @@ export async function POST(request: Request): Promise<Response> {
   if (read instanceof Response) return read;
   const { signedIn, form, origin } = read;
   const problem = (code: string) => redirectTo(origin, `/pricing?problem=${code}`);
+  if ((await secondsToWait(signedIn.userId)) !== null) return problem("RATE_LIMITED");
   try {
     const provider = await getPaymentProvider();
     if (provider === null) return problem("NOT_SET_UP");

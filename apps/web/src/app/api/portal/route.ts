@@ -2,12 +2,15 @@ import { CreditsError } from "creditkit";
 import { failureMessage } from "@/credits/failure";
 import { readForm, redirectTo } from "@/payments/form";
 import { getPaymentProvider } from "@/payments/server";
+import { secondsToWait } from "@/security/limits";
 
 /** Opens the provider's page where the user of the session manages a subscription. */
 export async function POST(request: Request): Promise<Response> {
   const read = await readForm(request);
   if (read instanceof Response) return read;
   const { signedIn, origin } = read;
+  if ((await secondsToWait(signedIn.userId)) !== null)
+    return redirectTo(origin, "/app/billing?problem=RATE_LIMITED");
   try {
     const provider = await getPaymentProvider();
     if (provider === null) return redirectTo(origin, "/app/billing?problem=NOT_SET_UP");

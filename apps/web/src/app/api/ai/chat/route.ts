@@ -15,6 +15,7 @@ import {
 } from "@/config/models";
 import { describeFailure, unknownFailure } from "@/credits/failure";
 import { refuse, refuseFailure } from "@/credits/refusal";
+import { refuseTooMany } from "@/security/limits";
 import { readJson } from "../read-json";
 
 /** A conversation of the longest kind in a script of four bytes a character, and its JSON. */
@@ -56,6 +57,8 @@ async function chat(request: Request): Promise<Response> {
   if (isForeign(request)) return refuse(403, "FORBIDDEN_ORIGIN", "This request came from another site.");
   const signedIn = await getSignedIn();
   if (!signedIn) return refuse(401, "UNAUTHORIZED", "Sign in first.");
+  const tooMany = await refuseTooMany(signedIn.userId);
+  if (tooMany) return tooMany;
   const parsed = chatRequest.safeParse(await readJson(request, bodyBytesMax));
   if (!parsed.success)
     return refuse(400, "INVALID_REQUEST", "The message is empty or the conversation is too long.");

@@ -5,6 +5,7 @@ import { isForeign } from "@/auth/origin";
 import { getSignedIn } from "@/auth/session";
 import { promptLengthMax } from "@/config/models";
 import { answer, refuse, refuseFailure } from "@/credits/refusal";
+import { refuseTooMany } from "@/security/limits";
 import { readJson } from "../read-json";
 
 const bodyBytesMax = 8 * 1024;
@@ -21,6 +22,8 @@ export async function POST(request: Request): Promise<Response> {
     if (isForeign(request)) return refuse(403, "FORBIDDEN_ORIGIN", "This request came from another site.");
     const signedIn = await getSignedIn();
     if (!signedIn) return refuse(401, "UNAUTHORIZED", "Sign in first.");
+    const tooMany = await refuseTooMany(signedIn.userId);
+    if (tooMany) return tooMany;
     const parsed = imageRequest.safeParse(await readJson(request, bodyBytesMax));
     if (!parsed.success) {
       return refuse(400, "INVALID_REQUEST", `Send JSON with a prompt of 1 to ${promptLengthMax} characters.`);
