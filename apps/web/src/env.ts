@@ -166,13 +166,12 @@ export const environmentSchema = z
           "How many proxies of yours stand in front and append to X-Forwarded-For. 0: the connection's peer is the client, whatever that header says.",
         ),
       ),
-    RATE_LIMIT_SIGN_IN: rate(30).meta(
-      notes("server", "Sign-ins per minute and network address, and as many sign-ups."),
-    ),
+    RATE_LIMIT_SIGN_IN: rate(30).meta(notes("server", "Sign-ins per minute and network address.")),
+    RATE_LIMIT_SIGN_UP: rate(120).meta(notes("server", "Sign-ups per minute and network address.")),
     RATE_LIMIT_REQUESTS: rate(120).meta(
       notes("server", "Metered requests and checkouts per minute, user and process."),
     ),
-    BONUS_ADDRESS_LIMIT: rate(20).meta(notes("server", "Welcome bonuses per network address in 24 hours.")),
+    BONUS_ADDRESS_LIMIT: rate(100).meta(notes("server", "Welcome bonuses per network address in 24 hours.")),
     CREDITS_TEST_CLOCK: z
       .literal("allow", "must be `allow` or unset")
       .optional()

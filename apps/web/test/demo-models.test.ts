@@ -5,6 +5,7 @@ import { demoLanguageModel } from "@/ai/demo-language-model";
 import { paint } from "@/ai/demo-painting";
 import { chatSuggestions } from "@/ai/suggestions";
 import { tokensOf } from "@/ai/token-count";
+import { messages } from "@/i18n/messages";
 
 const atOnce = { firstWordMs: 0, perWordMs: 0, reasons: true };
 const prompt = [
@@ -68,8 +69,9 @@ describe("what the demo model says", () => {
     ["Write a haiku", /Three haiku/],
     ["Plan a weekend", /Kyoto/],
   ])("fits the suggestion %j", (title, about) => {
-    const suggestion = chatSuggestions.find((suggestion) => suggestion.title === title);
-    expect(demoAnswer(suggestion?.text ?? "", {}).text).toMatch(about);
+    const { suggestions } = messages.en.chat;
+    const name = chatSuggestions.find((name) => suggestions[name].title === title);
+    expect(demoAnswer(name ? suggestions[name].text : "", {}).text).toMatch(about);
   });
 
   test("says of anything else that it is the demo model", () => {

@@ -85,7 +85,12 @@ describe("the environment", () => {
       DATA_DIR: "",
       CREDITS_TEST_CLOCK: "",
     });
-    expect(environment).toEqual({ ...readEnvironment({}), PORT: 3000, DATA_DIR: ".data", NODE_ENV: "development" });
+    expect(environment).toEqual({
+      ...readEnvironment({}),
+      PORT: 3000,
+      DATA_DIR: ".data",
+      NODE_ENV: "development",
+    });
   });
 
   test("reads ADMIN_EMAILS as a list without regard to case", () => {

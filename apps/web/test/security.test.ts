@@ -243,7 +243,7 @@ describe("what comes too often", () => {
   };
 
   test("of sign-ins and sign-ups of one address is refused, whatever address it claims", async () => {
-    await withServer({ RATE_LIMIT_SIGN_IN: "5" }, async (server) => {
+    await withServer({ RATE_LIMIT_SIGN_IN: "5", RATE_LIMIT_SIGN_UP: "5" }, async (server) => {
       const known = new Visitor(server.url);
       await known.signUp();
       const signIn = (attempt: number) =>

@@ -1,7 +1,7 @@
 import "server-only";
 import { notFound, redirect } from "next/navigation";
 import { getSignedIn, type SignedIn } from "@/auth/session";
-import { readForm } from "@/payments/form";
+import { readForm } from "@/security/form";
 
 /** The admin who asks for a page. Whoever is none learns nothing of it: to them it does not exist. */
 export async function requireAdmin(): Promise<SignedIn> {

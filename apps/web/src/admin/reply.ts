@@ -1,7 +1,7 @@
 import "server-only";
 import { CreditsError } from "creditkit";
 import { failureMessage } from "@/credits/failure";
-import { redirectTo } from "@/payments/form";
+import { redirectTo } from "@/security/form";
 
 /** Back to where a form came from, with what was done; sent again by reloading, nothing happens. */
 export function done(origin: string, path: string, what: string): Response {

@@ -4,6 +4,8 @@ import type { Metadata } from "next";
 import { cookies } from "next/headers";
 import { getLocale, getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
+import { SiteFooter } from "@/components/site-footer";
+import { ClientMessages } from "@/i18n/client-messages";
 import { readTheme, themeCookie } from "@/theme/theme";
 import "./globals.css";
 
@@ -23,7 +25,10 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
       data-theme={theme}
       className={`${GeistSans.variable} ${GeistMono.variable}`}
     >
-      <body className="flex min-h-dvh flex-col">{children}</body>
+      <body className="flex min-h-dvh flex-col">
+        <ClientMessages namespaces={["common"]}>{children}</ClientMessages>
+        <SiteFooter />
+      </body>
     </html>
   );
 }

@@ -20,7 +20,7 @@ const triesWindowSeconds = 60;
 export const getAuth = oncePerProcess("auth", async () => {
   const environment = readEnvironment();
   const [database, secret] = await Promise.all([getDatabase(), authSecret()]);
-  const credentialTries = { window: triesWindowSeconds, max: environment.RATE_LIMIT_SIGN_IN };
+  const tries = (max: number) => ({ window: triesWindowSeconds, max });
   const { BETTER_AUTH_URL = `http://localhost:${environment.PORT}` } = environment;
 
   return betterAuth({
@@ -40,7 +40,10 @@ export const getAuth = oncePerProcess("auth", async () => {
     rateLimit: {
       // In the database: all processes count together.
       storage: "database",
-      customRules: { "/sign-in/email": credentialTries, "/sign-up/email": credentialTries },
+      customRules: {
+        "/sign-in/email": tries(environment.RATE_LIMIT_SIGN_IN),
+        "/sign-up/email": tries(environment.RATE_LIMIT_SIGN_UP),
+      },
     },
     advanced: {
       useSecureCookies: BETTER_AUTH_URL.startsWith("https://"),

@@ -7,6 +7,7 @@ export interface SignedIn {
   userId: string;
   name: string;
   email: string;
+  createdAt: Date;
   isAdmin: boolean;
 }
 
@@ -16,6 +17,12 @@ export const getSignedIn = cache(async (): Promise<SignedIn | null> => {
   const requestHeaders = await headers();
   const session = await (await getAuth()).api.getSession({ headers: requestHeaders });
   if (!session) return null;
-  const { id, name, email, role } = session.user;
-  return { userId: id, name, email, isAdmin: role?.split(",").includes("admin") ?? false };
+  const { id, name, email, role, createdAt } = session.user;
+  return {
+    userId: id,
+    name,
+    email,
+    createdAt: new Date(createdAt),
+    isAdmin: role?.split(",").includes("admin") ?? false,
+  };
 });

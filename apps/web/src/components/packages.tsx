@@ -1,9 +1,12 @@
+import { useTranslations } from "next-intl";
 import type { ReactNode } from "react";
-import { formatNumber, formatPrice } from "@/components/format";
 import { getCreditPackages } from "@/config/credits";
+import { useFormat } from "@/i18n/format";
 
 /** What is sold once, each with what can be done about it. */
 export function PackageList({ action }: { action?: (priceId: string, name: string) => ReactNode }) {
+  const t = useTranslations("pricing");
+  const format = useFormat();
   return (
     <ul className="mt-6 grid gap-4 sm:grid-cols-2 lg:grid-cols-4">
       {getCreditPackages().map(
@@ -16,19 +19,23 @@ export function PackageList({ action }: { action?: (priceId: string, name: strin
               {name ?? id}
               {popular && (
                 <span className="rounded-full bg-accent-wash px-2.5 py-0.5 text-xs font-medium text-accent">
-                  Popular
+                  {t("popular")}
                 </span>
               )}
             </h3>
             <p className="mt-3 text-3xl font-semibold tracking-tight tabular-nums">
-              {formatNumber(credits + bonus)}{" "}
-              <span className="text-sm font-normal tracking-normal text-ink-soft">credits</span>
+              {t.rich("packageCredits", {
+                amount: format.number(credits + bonus),
+                unit: (text) => (
+                  <span className="text-sm font-normal tracking-normal text-ink-soft">{text}</span>
+                ),
+              })}
             </p>
             <p className="mt-1 text-sm text-ink-soft">
-              {bonus > 0 && `${formatNumber(bonus)} of them free. `}
-              {validityDays === undefined ? "Never expire." : `Valid for ${validityDays} days.`}
+              {bonus > 0 && `${t("bonus", { bonus: format.number(bonus) })} `}
+              {validityDays === undefined ? t("neverExpire") : t("validFor", { days: validityDays })}
             </p>
-            <p className="mt-auto pt-5 font-medium tabular-nums">{formatPrice(amount, currency)}</p>
+            <p className="mt-auto pt-5 font-medium tabular-nums">{format.price(amount, currency)}</p>
             {action && <div className="mt-3">{action(priceId, name ?? id)}</div>}
           </li>
         ),

@@ -1,4 +1,5 @@
 import Link from "next/link";
+import { useTranslations } from "next-intl";
 import type { ReactNode } from "react";
 
 interface SiteHeaderProps {
@@ -9,6 +10,7 @@ interface SiteHeaderProps {
 
 /** The bar on top of every page: the name on the left, what the page offers on the right. */
 export function SiteHeader({ sections, children }: SiteHeaderProps) {
+  const t = useTranslations("common.sections");
   return (
     <header className="border-b border-line bg-surface">
       <div className="mx-auto flex min-h-16 max-w-6xl flex-wrap items-center justify-between gap-x-4 px-4 sm:px-6">
@@ -26,14 +28,14 @@ export function SiteHeader({ sections, children }: SiteHeaderProps) {
         </Link>
         {sections && (
           <nav
-            aria-label="Sections"
+            aria-label={t("label")}
             className="order-last -mx-2 w-[calc(100%+1rem)] pb-2 md:order-none md:mx-0 md:mr-auto md:w-auto md:pb-0"
           >
             {sections}
           </nav>
         )}
         <nav
-          aria-label="Account"
+          aria-label={t("account")}
           className="-mr-4 flex h-16 min-w-0 items-center gap-1 has-[>:last-child.bg-accent]:mr-0 sm:gap-2"
         >
           {children}

@@ -1,11 +1,15 @@
 "use client";
 
 import { useRouter } from "next/navigation";
+import { useTranslations } from "next-intl";
 import { type SubmitEvent, useState } from "react";
 import { authClient } from "@/auth/client";
 import { buttonStyle } from "@/components/button-style";
 import { Notice } from "@/components/notice";
 import { TextField } from "@/components/text-field";
+import type { Messages } from "@/i18n/messages";
+
+type Problem = keyof Messages["auth"]["problems"];
 
 /** The lengths that the server accepts. */
 const passwordLengthMin = 8;
@@ -14,6 +18,7 @@ const passwordLengthMax = 128;
 /** E-mail and password, with a name for a new account. */
 export function CredentialsForm({ purpose }: { purpose: "sign-in" | "sign-up" }) {
   const router = useRouter();
+  const t = useTranslations("auth");
   const [problem, setProblem] = useState<string>();
   const [sending, setSending] = useState(false);
   const isNew = purpose === "sign-up";
@@ -39,20 +44,24 @@ export function CredentialsForm({ purpose }: { purpose: "sign-in" | "sign-up" })
   return (
     // A password never belongs into a URL, which is where a form without a method would put it before scripts run.
     <form method="post" onSubmit={submit} className="mt-8 grid gap-5">
-      {isNew && <TextField label="Name" name="name" type="text" autoComplete="name" maxLength={100} />}
-      <TextField label="E-mail" name="email" type="email" autoComplete="email" maxLength={255} />
+      {isNew && <TextField label={t("name")} name="name" type="text" autoComplete="name" maxLength={100} />}
+      <TextField label={t("email")} name="email" type="email" autoComplete="email" maxLength={255} />
       <TextField
-        label="Password"
+        label={t("password")}
         name="password"
         type="password"
         autoComplete={isNew ? "new-password" : "current-password"}
-        hint={isNew ? `At least ${passwordLengthMin} characters.` : undefined}
+        hint={isNew ? t("passwordHint", { length: passwordLengthMin }) : undefined}
         minLength={isNew ? passwordLengthMin : undefined}
         maxLength={passwordLengthMax}
       />
-      {problem && <Notice>{problem}</Notice>}
+      {problem && (
+        <Notice>
+          {t(`problems.${t.has(`problems.${problem as Problem}`) ? (problem as Problem) : "UNKNOWN"}`)}
+        </Notice>
+      )}
       <button type="submit" disabled={sending} className={buttonStyle("primary")}>
-        {sending ? "One moment…" : isNew ? "Create account" : "Sign in"}
+        {t(sending ? "sending" : isNew ? "createButton" : "signIn")}
       </button>
     </form>
   );
@@ -64,7 +73,7 @@ function nextPath(): string {
   return next === "/pricing" ? next : "/app/credits";
 }
 
-/** @returns what went wrong, or null */
+/** @returns the code of what went wrong, or null */
 async function send(fields: { email: string; password: string; name?: string }): Promise<string | null> {
   const { email, password, name } = fields;
   try {
@@ -72,8 +81,9 @@ async function send(fields: { email: string; password: string; name?: string }):
       name === undefined
         ? await authClient.signIn.email({ email, password })
         : await authClient.signUp.email({ email, password, name });
-    return error ? (error.message ?? "That did not work. Please try again.") : null;
+    if (error?.status === 429) return "RATE_LIMITED";
+    return error ? (error.code ?? "UNKNOWN") : null;
   } catch {
-    return "The server did not answer. Please try again.";
+    return "NO_ANSWER";
   }
 }

@@ -1,12 +1,14 @@
 "use client";
 
 import { useRouter } from "next/navigation";
+import { useTranslations } from "next-intl";
 import { useState } from "react";
 import { authClient } from "@/auth/client";
 import { buttonStyle } from "@/components/button-style";
 
 export function SignOutButton() {
   const router = useRouter();
+  const t = useTranslations("common");
   const [leaving, setLeaving] = useState(false);
 
   async function signOut() {
@@ -23,7 +25,7 @@ export function SignOutButton() {
 
   return (
     <button type="button" onClick={signOut} disabled={leaving} className={buttonStyle("quiet")}>
-      Sign out
+      {t("signOut")}
     </button>
   );
 }

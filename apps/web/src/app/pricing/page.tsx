@@ -1,17 +1,24 @@
 import { randomUUID } from "node:crypto";
 import type { Metadata } from "next";
 import Link from "next/link";
+import { getTranslations } from "next-intl/server";
+import type { ReactNode } from "react";
 import { getSignedIn } from "@/auth/session";
 import { buttonStyle } from "@/components/button-style";
 import { DemoPaymentNote } from "@/components/demo-payment-note";
 import { Notice } from "@/components/notice";
 import { PackageList } from "@/components/packages";
+import { PurchaseProblem } from "@/components/purchase-problem";
 import { SiteHeader } from "@/components/site-header";
-import { problemText } from "@/payments/problem";
 import { getPaymentProvider } from "@/payments/server";
 import { PlanList } from "./plan-list";
 
-export const metadata: Metadata = { title: "Pricing" };
+export async function generateMetadata(): Promise<Metadata> {
+  return { title: (await getTranslations("pricing"))("title") };
+}
+
+/** Only for whoever does not see which card a button stands on. */
+const hidden = (text: ReactNode) => <span className="sr-only">{text}</span>;
 
 interface PricingPageProps {
   searchParams: Promise<Record<string, string | string[] | undefined>>;
@@ -20,14 +27,15 @@ interface PricingPageProps {
 export default async function PricingPage({ searchParams }: PricingPageProps) {
   const signedIn = await getSignedIn();
   const provider = await getPaymentProvider();
-  const { problem: code, interval } = await searchParams;
-  const problem = problemText(code);
+  const { problem, interval } = await searchParams;
+  const t = await getTranslations("pricing");
+  const tAuth = await getTranslations("auth");
   const buy = (priceId: string, name: string) => {
     if (provider === null) return null;
     if (!signedIn) {
       return (
         <Link href="/sign-up?next=/pricing" className={`${buttonStyle("secondary")} w-full`}>
-          Sign up to buy<span className="sr-only"> {name}</span>
+          {t.rich("signUpToBuy", { name, hidden })}
         </Link>
       );
     }
@@ -37,7 +45,7 @@ export default async function PricingPage({ searchParams }: PricingPageProps) {
         {/* The same page pressed twice opens one checkout. */}
         <input type="hidden" name="click" value={randomUUID()} />
         <button type="submit" className={`${buttonStyle("primary")} w-full`}>
-          Buy<span className="sr-only"> {name}</span>
+          {t.rich("buy", { name, hidden })}
         </button>
       </form>
     );
@@ -47,29 +55,25 @@ export default async function PricingPage({ searchParams }: PricingPageProps) {
       <SiteHeader>
         {signedIn ? (
           <Link href="/app/credits" className={buttonStyle("quiet")}>
-            Your credits
+            {t("yours")}
           </Link>
         ) : (
           <>
             <Link href="/sign-in?next=/pricing" className={buttonStyle("quiet")}>
-              Sign in
+              {tAuth("signIn")}
             </Link>
             <Link href="/sign-up?next=/pricing" className={buttonStyle("primary")}>
-              Sign up
+              {tAuth("signUp")}
             </Link>
           </>
         )}
       </SiteHeader>
       <main className="mx-auto w-full max-w-6xl flex-1 px-4 py-8 sm:px-6 sm:py-12">
-        <h1 className="text-3xl font-semibold tracking-tight">Pricing</h1>
-        <p className="mt-2 max-w-2xl text-pretty text-ink-soft">
-          Credits to buy once, or a plan that brings some every month. What expires soonest is spent first.
-        </p>
+        <h1 className="text-3xl font-semibold tracking-tight">{t("title")}</h1>
+        <p className="mt-2 max-w-2xl text-pretty text-ink-soft">{t("intro")}</p>
         <div className="mt-6 grid gap-4">
-          {problem && <Notice>{problem}</Notice>}
-          {provider === null && (
-            <Notice>Payments are not set up on this server: nothing can be bought.</Notice>
-          )}
+          <PurchaseProblem code={problem} />
+          {provider === null && <Notice>{t("notSetUp")}</Notice>}
           {provider?.name === "demo" && <DemoPaymentNote />}
         </div>
         <section aria-labelledby="plans-title" className="mt-10">
@@ -77,9 +81,9 @@ export default async function PricingPage({ searchParams }: PricingPageProps) {
         </section>
         <section aria-labelledby="packages-title" className="mt-12">
           <h2 id="packages-title" className="text-xl font-semibold tracking-tight">
-            Packages
+            {t("packages")}
           </h2>
-          <p className="mt-1 text-sm text-ink-soft">Bought once, without a subscription.</p>
+          <p className="mt-1 text-sm text-ink-soft">{t("packagesNote")}</p>
           <PackageList action={buy} />
         </section>
       </main>

@@ -1,7 +1,8 @@
 import Link from "next/link";
+import { useTranslations } from "next-intl";
 import type { ReactNode } from "react";
-import { formatNumber, formatPrice } from "@/components/format";
 import { creditsConfig, getSubscriptionPlanCredits } from "@/config/credits";
+import { useFormat } from "@/i18n/format";
 
 interface PlanListProps {
   interval: "month" | "year";
@@ -9,20 +10,22 @@ interface PlanListProps {
 }
 
 const intervals = [
-  { interval: "month", name: "Monthly", href: "/pricing" },
-  { interval: "year", name: "Yearly", href: "/pricing?interval=year" },
+  { interval: "month", name: "monthly", href: "/pricing" },
+  { interval: "year", name: "yearly", href: "/pricing?interval=year" },
 ] as const;
 
 /** What is sold by the month or by the year. */
 export function PlanList({ interval, action }: PlanListProps) {
+  const t = useTranslations("pricing");
+  const format = useFormat();
   const prices = creditsConfig.planPrices.filter((price) => price.interval === interval);
   return (
     <>
       <div className="flex flex-wrap items-center justify-between gap-3">
         <h2 id="plans-title" className="text-xl font-semibold tracking-tight">
-          Plans
+          {t("plans")}
         </h2>
-        <nav aria-label="Paid by" className="flex gap-1 rounded-lg border border-line bg-surface p-1">
+        <nav aria-label={t("paidBy")} className="flex gap-1 rounded-lg border border-line bg-surface p-1">
           {intervals.map((one) => (
             <Link
               key={one.interval}
@@ -31,24 +34,27 @@ export function PlanList({ interval, action }: PlanListProps) {
               aria-current={one.interval === interval ? "true" : undefined}
               className="rounded-md px-3 py-1.5 text-sm font-medium text-ink-soft hover:text-ink aria-[current=true]:bg-accent-wash aria-[current=true]:text-accent"
             >
-              {one.name}
+              {t(one.name)}
             </Link>
           ))}
         </nav>
       </div>
       <ul className="mt-6 grid gap-4 sm:grid-cols-2">
-        <Plan planId="free" price="No payment" note="For everybody, each calendar month." />
+        <Plan planId="free" price={t("noPayment")} note={t("freeNote")} />
         {prices.map(({ priceId, planId, amount, currency }) => (
           <Plan
             key={priceId}
             planId={planId}
-            price={`${formatPrice(amount, currency)} a ${interval}`}
+            price={t(interval === "year" ? "aYear" : "aMonth", { price: format.price(amount, currency) })}
             note={
               interval === "year"
-                ? `${formatPrice(amount / 12, currency)} a month, paid once a year.`
-                : "Cancel whenever you like; it lasts until the end of the month you paid."
+                ? t("yearNote", { price: format.price(amount / 12, currency) })
+                : t("monthNote")
             }
-            action={action(priceId, `${planName(planId)}, ${interval === "year" ? "yearly" : "monthly"}`)}
+            action={action(
+              priceId,
+              t(interval === "year" ? "planYearly" : "planMonthly", { plan: planName(planId) }),
+            )}
           />
         ))}
       </ul>
@@ -64,6 +70,8 @@ interface PlanProps {
 }
 
 function Plan({ planId, price, note, action }: PlanProps) {
+  const t = useTranslations("pricing");
+  const format = useFormat();
   const plan = getSubscriptionPlanCredits(planId);
   if (!plan?.enabled) return null;
   return (
@@ -72,12 +80,12 @@ function Plan({ planId, price, note, action }: PlanProps) {
     >
       <h3 className="font-semibold tracking-tight">{planName(planId)}</h3>
       <p className="mt-3 text-3xl font-semibold tracking-tight tabular-nums">
-        {formatNumber(plan.monthlyGrant)}{" "}
-        <span className="text-sm font-normal tracking-normal text-ink-soft">credits a month</span>
+        {t.rich("creditsAMonth", {
+          amount: format.number(plan.monthlyGrant),
+          unit: (text) => <span className="text-sm font-normal tracking-normal text-ink-soft">{text}</span>,
+        })}
       </p>
-      <p className="mt-1 text-sm text-ink-soft">
-        Each month&apos;s credits are valid for {plan.validityDays} days.
-      </p>
+      <p className="mt-1 text-sm text-ink-soft">{t("validity", { days: plan.validityDays })}</p>
       <p className="mt-auto pt-5 font-medium tabular-nums">{price}</p>
       <p className="mt-1 text-sm text-ink-soft">{note}</p>
       {action && <div className="mt-4">{action}</div>}

@@ -1,26 +1,31 @@
 import type { Metadata } from "next";
 import Link from "next/link";
+import { useTranslations } from "next-intl";
+import { getTranslations } from "next-intl/server";
 import { creditsConfig, isRegistrationCreditsEnabled } from "@/config/credits";
 import { CredentialsForm } from "../credentials-form";
 
-export const metadata: Metadata = { title: "Create an account" };
+export async function generateMetadata(): Promise<Metadata> {
+  return { title: (await getTranslations("auth"))("create") };
+}
 
 export default function SignUpPage() {
+  const t = useTranslations("auth");
   return (
     <>
-      <h1 className="text-2xl font-semibold tracking-tight">Create an account</h1>
+      <h1 className="text-2xl font-semibold tracking-tight">{t("create")}</h1>
       {isRegistrationCreditsEnabled() && (
         <p className="mt-2 text-sm text-ink-soft">
-          You start with {creditsConfig.registration.amount} free credits.
+          {t("startWith", { credits: creditsConfig.registration.amount })}
         </p>
       )}
       <p className="mt-2 text-sm text-ink-soft">
-        Have an account already?{" "}
+        {t("haveAccount")}{" "}
         <Link
           href="/sign-in"
           className="rounded font-medium whitespace-nowrap text-accent underline underline-offset-4"
         >
-          Sign in
+          {t("signIn")}
         </Link>
       </p>
       <CredentialsForm purpose="sign-up" />

@@ -1,7 +1,7 @@
 import { CreditsError } from "creditkit";
 import { failureMessage } from "@/credits/failure";
-import { field, readForm, redirectTo } from "@/payments/form";
 import { getPaymentProvider } from "@/payments/server";
+import { field, readForm, redirectTo } from "@/security/form";
 import { secondsToWait } from "@/security/limits";
 
 /** Opens a checkout for the user of the session; the form says only which price. */

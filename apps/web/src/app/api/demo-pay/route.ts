@@ -1,7 +1,7 @@
 import { failureMessage } from "@/credits/failure";
 import type { DemoOrder, DemoProvider } from "@/payments/demo-provider";
-import { field, readForm, redirectTo } from "@/payments/form";
 import { getDemo } from "@/payments/server";
+import { field, readForm, redirectTo } from "@/security/form";
 
 /** What a buyer can decide in the demo's checkout. */
 const decisions: Readonly<Record<string, (demo: DemoProvider, order: DemoOrder) => Promise<string>>> = {

@@ -1,7 +1,7 @@
 import { CreditsError } from "creditkit";
 import { failureMessage } from "@/credits/failure";
-import { readForm, redirectTo } from "@/payments/form";
 import { getPaymentProvider } from "@/payments/server";
+import { readForm, redirectTo } from "@/security/form";
 import { secondsToWait } from "@/security/limits";
 
 /** Opens the provider's page where the user of the session manages a subscription. */

@@ -1,31 +1,30 @@
 import type { Payment } from "creditkit";
-import { formatDate, formatMoney, formatNumber } from "@/components/format";
+import { useTranslations } from "next-intl";
 import { creditsConfig } from "@/config/credits";
+import { useFormat } from "@/i18n/format";
 
 /** What a user has paid, and what became of it. */
 export function PaymentTable({ payments }: { payments: readonly Payment[] }) {
+  const t = useTranslations("billing");
+  const format = useFormat();
   if (payments.length === 0) {
-    return (
-      <p className="rounded-lg bg-sunken px-4 py-8 text-center text-sm text-ink-soft">
-        Nothing bought yet. What you pay will show up here, with its receipt.
-      </p>
-    );
+    return <p className="rounded-lg bg-sunken px-4 py-8 text-center text-sm text-ink-soft">{t("empty")}</p>;
   }
   return (
     <table className="w-full text-sm">
       <thead className="text-left text-ink-soft">
         <tr className="border-b border-line">
           <th scope="col" className="pb-2 font-medium">
-            What
+            {t("what")}
           </th>
           <th scope="col" className="hidden pb-2 font-medium sm:table-cell">
-            When
+            {t("when")}
           </th>
           <th scope="col" className="hidden pr-4 pb-2 text-right font-medium sm:table-cell">
-            Credits
+            {t("credits")}
           </th>
           <th scope="col" className="pb-2 text-right font-medium">
-            Paid
+            {t("paid")}
           </th>
         </tr>
       </thead>
@@ -33,7 +32,9 @@ export function PaymentTable({ payments }: { payments: readonly Payment[] }) {
         {payments.map((payment) => (
           <tr key={`${payment.provider} ${payment.paymentId}`} className="align-top">
             <td className="py-3 pr-4">
-              <span className="font-medium">{nameOf(payment)}</span>
+              <span className="font-medium">
+                <Name payment={payment} />
+              </span>
               <Fate payment={payment} />
               {payment.receiptUrl && (
                 <a
@@ -41,19 +42,19 @@ export function PaymentTable({ payments }: { payments: readonly Payment[] }) {
                   rel="noreferrer"
                   className="block text-accent underline underline-offset-4"
                 >
-                  Receipt
+                  {t("receipt")}
                 </a>
               )}
-              <span className="mt-0.5 block text-xs sm:hidden">{formatDate(payment.createdAt)}</span>
+              <span className="mt-0.5 block text-xs sm:hidden">{format.date(payment.createdAt)}</span>
             </td>
             <td className="hidden py-3 pr-4 whitespace-nowrap sm:table-cell">
-              {formatDate(payment.createdAt)}
+              {format.date(payment.createdAt)}
             </td>
             <td className="hidden py-3 pr-4 text-right tabular-nums sm:table-cell">
-              {payment.credits === null ? "—" : formatNumber(payment.credits)}
+              {payment.credits === null ? "—" : format.number(payment.credits)}
             </td>
             <td className="py-3 text-right font-medium tabular-nums">
-              {formatMoney(payment.amountPaid, payment.currency)}
+              {format.money(payment.amountPaid, payment.currency)}
             </td>
           </tr>
         ))}
@@ -63,21 +64,28 @@ export function PaymentTable({ payments }: { payments: readonly Payment[] }) {
 }
 
 function Fate({ payment }: { payment: Payment }) {
+  const t = useTranslations("billing");
+  const format = useFormat();
   const { amountRefunded, amountPaid, currency, disputed } = payment;
   const words = [
     ...(amountRefunded > 0
-      ? [amountRefunded >= amountPaid ? "Refunded" : `${formatMoney(amountRefunded, currency)} refunded`]
+      ? [
+          amountRefunded >= amountPaid
+            ? t("refunded")
+            : t("partlyRefunded", { amount: format.money(amountRefunded, currency) }),
+        ]
       : []),
-    ...(disputed ? ["Disputed"] : []),
+    ...(disputed ? [t("disputed")] : []),
   ];
   return words.length > 0 && <span className="block text-ink-soft">{words.join(", ")}</span>;
 }
 
-function nameOf({ kind, priceId }: Payment): string {
+function Name({ payment: { kind, priceId } }: { payment: Payment }) {
+  const t = useTranslations("billing");
   if (kind === "package") {
     const sold = Object.values(creditsConfig.packages).find((one) => one.priceId === priceId);
-    return `Package ${sold?.name ?? sold?.id ?? ""}`.trim();
+    return t("package", { name: sold?.name ?? sold?.id ?? "" });
   }
   const price = creditsConfig.planPrices.find((one) => one.priceId === priceId);
-  return `Plan ${price?.planId ?? ""}${price?.interval === "year" ? ", a year" : ""}`.trim();
+  return t(price?.interval === "year" ? "planPaidYear" : "planPaid", { name: price?.planId ?? "" });
 }

@@ -4,7 +4,7 @@ import { readAdminForm } from "@/admin/admin";
 import { formKey } from "@/admin/fields";
 import { done, refused } from "@/admin/reply";
 import { getCredits } from "@/credits/server";
-import { field } from "@/payments/form";
+import { field } from "@/security/form";
 
 const path = "/admin/events";
 const name = z.string().min(1).max(255);

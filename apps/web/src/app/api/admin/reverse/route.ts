@@ -4,7 +4,7 @@ import { readAdminForm } from "@/admin/admin";
 import { formKey, reasonOf } from "@/admin/fields";
 import { done, refused, userPath } from "@/admin/reply";
 import { isId } from "@/admin/users";
-import { field } from "@/payments/form";
+import { field } from "@/security/form";
 
 const reversal = z.object({
   key: formKey,

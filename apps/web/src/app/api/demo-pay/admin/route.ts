@@ -1,6 +1,6 @@
 import { getCredits } from "@/credits/server";
-import { field, readForm, redirectTo } from "@/payments/form";
 import { getDemo } from "@/payments/server";
+import { field, readForm, redirectTo } from "@/security/form";
 
 /** What happens to a demo payment afterwards. For admins only, and not there where the demo is not allowed. */
 export async function POST(request: Request): Promise<Response> {

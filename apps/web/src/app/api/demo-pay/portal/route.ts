@@ -1,6 +1,6 @@
 import { failureMessage } from "@/credits/failure";
-import { field, readForm, redirectTo } from "@/payments/form";
 import { getDemo } from "@/payments/server";
+import { field, readForm, redirectTo } from "@/security/form";
 
 /** What the user of the session decides in the demo's portal. Not there where the demo is not allowed. */
 export async function POST(request: Request): Promise<Response> {

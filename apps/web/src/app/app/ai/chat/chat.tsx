@@ -1,15 +1,17 @@
 "use client";
 
+import { useTranslations } from "next-intl";
 import { useRef, useState } from "react";
 import { chatSuggestions } from "@/ai/suggestions";
 import { Balance } from "@/components/balance";
 import { buttonStyle } from "@/components/button-style";
-import { DemoBadge, DemoNote } from "@/components/demo-note";
+import { DemoBadge, DemoNote, strong } from "@/components/demo-note";
 import { Icon } from "@/components/icon";
-import { Notice } from "@/components/notice";
 import { OutOfCredits } from "@/components/out-of-credits";
-import { type ChatService, chatModels, chatServiceDefault, chatServices } from "@/config/models";
+import { RefusalNotice } from "@/components/refusal-notice";
+import { type ChatService, chatServiceDefault, chatServices } from "@/config/models";
 import type { Refusal } from "@/credits/refusal";
+import { useFormat } from "@/i18n/format";
 import { isShort } from "../refusal";
 import { Composer } from "./composer";
 import { Conversation } from "./conversation";
@@ -27,6 +29,7 @@ interface ChatProps {
 
 /** A conversation with a model, paid for answer by answer. */
 export function Chat({ isDemo, initialBalance }: ChatProps) {
+  const t = useTranslations("chat");
   const [service, setService] = useState<ChatService>(chatServiceDefault);
   const chat = useMeteredChat(initialBalance);
   const { messages, isBusy, balance, refusal } = chat;
@@ -54,7 +57,7 @@ export function Chat({ isDemo, initialBalance }: ChatProps) {
     <main className="flex flex-1 flex-col">
       <div className="sticky top-0 z-10 border-b border-line bg-page/95 backdrop-blur">
         <div className="mx-auto flex max-w-6xl flex-wrap items-center gap-x-4 gap-y-2.5 px-4 py-2.5 sm:px-6">
-          <h1 className="text-lg font-semibold tracking-tight">Chat</h1>
+          <h1 className="text-lg font-semibold tracking-tight">{t("title")}</h1>
           <div className="order-last w-full sm:order-none sm:w-auto">
             <ModelPicker service={service} onChange={choose} />
           </div>
@@ -78,7 +81,7 @@ export function Chat({ isDemo, initialBalance }: ChatProps) {
           <button
             type="button"
             onClick={stick}
-            aria-label="Scroll to the end"
+            aria-label={t("toEnd")}
             className="absolute -top-12 left-1/2 grid size-9 -translate-x-1/2 place-items-center rounded-full border border-line bg-surface text-ink-soft shadow-sm hover:text-ink"
           >
             <Icon name="down" />
@@ -112,36 +115,30 @@ export function Chat({ isDemo, initialBalance }: ChatProps) {
 }
 
 function Welcome({ isDemo, onChoose }: { isDemo: boolean; onChoose: (text: string) => void }) {
+  const t = useTranslations("chat");
   return (
     <div className="my-auto grid gap-6">
       <div>
-        <h2 className="text-2xl font-semibold tracking-tight text-balance sm:text-3xl">
-          What would you like to know?
-        </h2>
-        <p className="mt-2 text-pretty text-ink-soft">
-          You pay for the tokens of an answer, and only for those you let it write.
-        </p>
+        <h2 className="text-2xl font-semibold tracking-tight text-balance sm:text-3xl">{t("welcome")}</h2>
+        <p className="mt-2 text-pretty text-ink-soft">{t("welcomeNote")}</p>
       </div>
       <ul className="grid gap-2 sm:grid-cols-2 sm:gap-3">
-        {chatSuggestions.map(({ title, text }) => (
-          <li key={title}>
+        {chatSuggestions.map((suggestion) => (
+          <li key={suggestion}>
             <button
               type="button"
-              onClick={() => onChoose(text)}
+              onClick={() => onChoose(t(`suggestions.${suggestion}.text`))}
               className="h-full w-full rounded-xl border border-line bg-surface px-4 py-3 text-left text-sm transition-colors hover:border-line-strong hover:bg-sunken"
             >
-              <span className="block font-medium">{title}</span>
-              <span className="mt-0.5 block text-ink-soft max-sm:hidden">{text}</span>
+              <span className="block font-medium">{t(`suggestions.${suggestion}.title`)}</span>
+              <span className="mt-0.5 block text-ink-soft max-sm:hidden">
+                {t(`suggestions.${suggestion}.text`)}
+              </span>
             </button>
           </li>
         ))}
       </ul>
-      {isDemo && (
-        <DemoNote>
-          This server has no key for Gemini, so that answers are prepared text. What is held, counted and
-          charged is real.
-        </DemoNote>
-      )}
+      {isDemo && <DemoNote>{t.rich("demo", { strong })}</DemoNote>}
     </div>
   );
 }
@@ -155,17 +152,27 @@ interface ProblemProps {
 
 /** Why there is no answer, and what can be done. */
 function Problem({ refusal, service, onService, onRetry }: ProblemProps) {
+  const t = useTranslations("chat");
+  const format = useFormat();
   if (isShort(refusal)) {
     const cheaper = chatServices[0];
     return (
       <OutOfCredits
         refusal={refusal}
-        wanted="this answer"
-        price={`Before it answers, ${chatModels[service].name} sets aside`}
+        title={t("shortTitle")}
+        price={
+          refusal.required === undefined
+            ? undefined
+            : t("shortPrice", {
+                model: t(`models.${service}.name`),
+                required: format.credits(refusal.required),
+                available: format.number(refusal.available ?? 0),
+              })
+        }
       >
         {service !== cheaper && (
           <button type="button" onClick={() => onService(cheaper)} className={buttonStyle("secondary")}>
-            Use {chatModels[cheaper].name} instead
+            {t("cheaper", { model: t(`models.${cheaper}.name`) })}
           </button>
         )}
       </OutOfCredits>
@@ -174,10 +181,10 @@ function Problem({ refusal, service, onService, onRetry }: ProblemProps) {
   return (
     <div className="flex flex-wrap items-center gap-2">
       <div className="min-w-0 flex-1">
-        <Notice>{refusal.message}</Notice>
+        <RefusalNotice refusal={refusal} />
       </div>
       <button type="button" onClick={onRetry} className={buttonStyle("secondary")}>
-        Ask again
+        {t("again")}
       </button>
     </div>
   );

@@ -1,9 +1,10 @@
 "use client";
 
+import { useTranslations } from "next-intl";
 import { type KeyboardEvent, type Ref, type SubmitEvent, useId } from "react";
-import { formatCredits } from "@/components/format";
 import { Icon } from "@/components/icon";
 import { type ChatService, chatModels, creditsPerThousand, messageLengthMax } from "@/config/models";
+import { useFormat } from "@/i18n/format";
 
 interface ComposerProps {
   ref: Ref<HTMLTextAreaElement>;
@@ -19,6 +20,7 @@ const roundButton = "grid size-10 shrink-0 place-items-center rounded-full trans
 
 /** Where a message is written. While it is answered, the button that sends is the one that stops. */
 export function Composer({ ref, draft, onDraft, service, isBusy, onSend, onStop }: ComposerProps) {
+  const t = useTranslations("chat");
   const hint = useId();
   const isEmpty = draft.trim() === "";
 
@@ -38,7 +40,7 @@ export function Composer({ ref, draft, onDraft, service, isBusy, onSend, onStop 
     <form onSubmit={submit}>
       <div className="flex items-end gap-2 rounded-3xl border border-line-strong bg-surface p-2 pl-4 shadow-sm focus-within:border-accent focus-within:ring-1 focus-within:ring-accent">
         <label htmlFor="message" className="sr-only">
-          Message
+          {t("message")}
         </label>
         <textarea
           ref={ref}
@@ -48,7 +50,7 @@ export function Composer({ ref, draft, onDraft, service, isBusy, onSend, onStop 
           onChange={(event) => onDraft(event.target.value)}
           onKeyDown={pressKey}
           maxLength={messageLengthMax}
-          placeholder="Ask anything"
+          placeholder={t("placeholder")}
           aria-describedby={hint}
           className="field-sizing-content max-h-48 min-h-10 w-full resize-none self-center bg-transparent py-2 text-base/6 outline-none placeholder:text-ink-soft"
         />
@@ -56,8 +58,8 @@ export function Composer({ ref, draft, onDraft, service, isBusy, onSend, onStop 
           <button
             type="button"
             onClick={onStop}
-            aria-label="Stop"
-            title="Stop: only what was written is charged"
+            aria-label={t("stop")}
+            title={t("stopHint")}
             className={`${roundButton} bg-ink text-page hover:opacity-85`}
           >
             <Icon name="stop" />
@@ -66,7 +68,7 @@ export function Composer({ ref, draft, onDraft, service, isBusy, onSend, onStop 
           <button
             type="submit"
             disabled={isEmpty}
-            aria-label="Send"
+            aria-label={t("send")}
             className={`${roundButton} bg-accent text-accent-ink hover:bg-accent-hover disabled:bg-sunken disabled:text-ink-soft`}
           >
             <Icon name="send" />
@@ -75,18 +77,24 @@ export function Composer({ ref, draft, onDraft, service, isBusy, onSend, onStop 
       </div>
       <p id={hint} className="mt-2 px-4 text-center text-xs/5 text-balance text-ink-soft">
         <ModelPrice service={service} />
-        <span className="max-sm:hidden"> Enter sends, Shift+Enter starts a new line.</span>
+        <span className="max-sm:hidden"> {t("keys")}</span>
       </p>
     </form>
   );
 }
 
 function ModelPrice({ service }: { service: ChatService }) {
-  const { name, creditsPerMillionTokens } = chatModels[service];
+  const t = useTranslations("chat");
+  const format = useFormat();
+  const { creditsPerMillionTokens } = chatModels[service];
   const { input, output } = creditsPerThousand(creditsPerMillionTokens);
   return (
     <span>
-      {name}: {formatCredits(output)} per 1,000 tokens written, {input} per 1,000 read, rounded up.
+      {t("price", {
+        model: t(`models.${service}.name`),
+        output: format.credits(output),
+        input: format.number(input),
+      })}
     </span>
   );
 }

@@ -1,5 +1,6 @@
 "use client";
 
+import { useTranslations } from "next-intl";
 import { type ChatService, chatModels, chatServices } from "@/config/models";
 
 const cheapest = Math.min(...Object.values(chatModels).map((model) => model.creditsPerMillionTokens.output));
@@ -11,15 +12,16 @@ interface ModelPickerProps {
 
 /** One of the models, each with how many times the cheapest one's price it costs. */
 export function ModelPicker({ service, onChange }: ModelPickerProps) {
+  const t = useTranslations("chat");
   return (
     <fieldset className="grid grid-cols-3 gap-1 rounded-xl border border-line bg-sunken p-1">
-      <legend className="sr-only">Model</legend>
+      <legend className="sr-only">{t("model")}</legend>
       {chatServices.map((option) => {
-        const { name, description, creditsPerMillionTokens } = chatModels[option];
+        const { creditsPerMillionTokens } = chatModels[option];
         return (
           <label
             key={option}
-            title={description}
+            title={t(`models.${option}.description`)}
             className="flex h-8 cursor-pointer items-center justify-center gap-1.5 rounded-lg px-3 text-sm font-medium whitespace-nowrap text-ink-soft transition-colors hover:text-ink has-checked:bg-surface has-checked:text-ink has-checked:shadow-xs dark:has-checked:bg-line has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent"
           >
             <input
@@ -30,7 +32,7 @@ export function ModelPicker({ service, onChange }: ModelPickerProps) {
               onChange={() => onChange(option)}
               className="sr-only"
             />
-            {name}
+            {t(`models.${option}.name`)}
             <span className="text-xs font-normal text-ink-soft tabular-nums">
               {creditsPerMillionTokens.output / cheapest}×
             </span>

@@ -1,15 +1,16 @@
 "use client";
 
+import { useTranslations } from "next-intl";
 import { type KeyboardEvent, type SubmitEvent, useState } from "react";
 import { imageSuggestions } from "@/ai/suggestions";
 import { Balance } from "@/components/balance";
 import { buttonStyle } from "@/components/button-style";
-import { DemoBadge, DemoNote } from "@/components/demo-note";
-import { formatCredits } from "@/components/format";
+import { DemoBadge, DemoNote, strong } from "@/components/demo-note";
 import { Icon } from "@/components/icon";
-import { Notice } from "@/components/notice";
 import { OutOfCredits } from "@/components/out-of-credits";
+import { RefusalNotice } from "@/components/refusal-notice";
 import { promptLengthMax } from "@/config/models";
+import { useFormat } from "@/i18n/format";
 import { isShort } from "../refusal";
 import { type Picture, useStudio } from "./use-studio";
 
@@ -22,6 +23,8 @@ interface StudioProps {
 
 /** Pictures from prompts, each for the same price. */
 export function Studio({ isDemo, price, initialBalance }: StudioProps) {
+  const t = useTranslations("image");
+  const format = useFormat();
   const { balance, pictures, drawing, refusal, draw } = useStudio(initialBalance);
   const [prompt, setPrompt] = useState("");
   const isEmpty = pictures.length === 0 && drawing === undefined;
@@ -41,7 +44,7 @@ export function Studio({ isDemo, price, initialBalance }: StudioProps) {
     <main className="flex flex-1 flex-col">
       <div className="sticky top-0 z-10 border-b border-line bg-page/95 backdrop-blur">
         <div className="mx-auto flex max-w-6xl items-center gap-4 px-4 py-2.5 sm:px-6">
-          <h1 className="text-lg font-semibold tracking-tight">Images</h1>
+          <h1 className="text-lg font-semibold tracking-tight">{t("title")}</h1>
           <div className="ml-auto flex items-center gap-2">
             {isDemo && <DemoBadge />}
             <Balance credits={balance} />
@@ -53,7 +56,7 @@ export function Studio({ isDemo, price, initialBalance }: StudioProps) {
         <div className="grid gap-4 lg:sticky lg:top-22">
           <form onSubmit={submit} className="grid gap-3 rounded-xl border border-line bg-surface p-4">
             <label htmlFor="prompt" className="text-sm font-medium">
-              What should be drawn?
+              {t("question")}
             </label>
             <textarea
               id="prompt"
@@ -62,7 +65,7 @@ export function Studio({ isDemo, price, initialBalance }: StudioProps) {
               onChange={(event) => setPrompt(event.target.value)}
               onKeyDown={pressKey}
               maxLength={promptLengthMax}
-              placeholder="A harbour at dusk with three sails"
+              placeholder={t("placeholder")}
               className="w-full resize-y rounded-lg border border-line-strong bg-surface px-3 py-2 text-base/6 placeholder:text-ink-soft"
             />
             <button
@@ -70,27 +73,31 @@ export function Studio({ isDemo, price, initialBalance }: StudioProps) {
               disabled={drawing !== undefined || prompt.trim() === ""}
               className={`${buttonStyle("primary")} h-11 w-full`}
             >
-              {drawing === undefined ? `Draw for ${formatCredits(price)}` : "Drawing…"}
+              {drawing === undefined ? t("draw", { credits: format.credits(price) }) : t("drawing")}
             </button>
-            <p className="text-xs/5 text-ink-soft">
-              Charged once the picture is there. If the model fails, it costs nothing.
-            </p>
+            <p className="text-xs/5 text-ink-soft">{t("note")}</p>
           </form>
           {refusal &&
             (isShort(refusal) ? (
-              <OutOfCredits refusal={refusal} wanted="another picture" price="A picture costs" />
+              <OutOfCredits
+                refusal={refusal}
+                title={t("shortTitle")}
+                price={
+                  refusal.required === undefined
+                    ? undefined
+                    : t("shortPrice", {
+                        required: format.credits(refusal.required),
+                        available: format.number(refusal.available ?? 0),
+                      })
+                }
+              />
             ) : (
-              <Notice>{refusal.message}</Notice>
+              <RefusalNotice refusal={refusal} />
             ))}
-          {isDemo && isEmpty && (
-            <DemoNote>
-              This server has no key for Gemini, so that a small program paints landscapes of what a prompt
-              mentions. What is held and charged is real.
-            </DemoNote>
-          )}
+          {isDemo && isEmpty && <DemoNote>{t.rich("demo", { strong })}</DemoNote>}
         </div>
 
-        <section aria-label="Pictures" aria-live="polite" aria-busy={drawing !== undefined}>
+        <section aria-label={t("pictures")} aria-live="polite" aria-busy={drawing !== undefined}>
           {isEmpty ? (
             <Suggestions onChoose={setPrompt} />
           ) : (
@@ -108,24 +115,25 @@ export function Studio({ isDemo, price, initialBalance }: StudioProps) {
 }
 
 function Suggestions({ onChoose }: { onChoose: (prompt: string) => void }) {
+  const t = useTranslations("image");
   return (
     <div className="grid min-h-72 content-center justify-items-center gap-5 rounded-xl border border-line bg-sunken/50 px-4 py-10 text-center lg:min-h-112">
       <span className="grid size-12 place-items-center rounded-full bg-accent-wash text-accent">
         <Icon name="image" className="size-6" />
       </span>
       <div>
-        <h2 className="text-lg font-semibold tracking-tight">Your pictures appear here</h2>
-        <p className="mt-1 text-sm text-ink-soft">Describe one, or start from a suggestion.</p>
+        <h2 className="text-lg font-semibold tracking-tight">{t("appear")}</h2>
+        <p className="mt-1 text-sm text-ink-soft">{t("describe")}</p>
       </div>
       <ul className="flex max-w-xl flex-wrap justify-center gap-2">
-        {imageSuggestions.map((prompt) => (
-          <li key={prompt}>
+        {imageSuggestions.map((suggestion) => (
+          <li key={suggestion}>
             <button
               type="button"
-              onClick={() => onChoose(prompt)}
+              onClick={() => onChoose(t(`suggestions.${suggestion}`))}
               className="rounded-full border border-line bg-surface px-3.5 py-2 text-sm transition-colors hover:border-line-strong hover:bg-sunken"
             >
-              {prompt}
+              {t(`suggestions.${suggestion}`)}
             </button>
           </li>
         ))}
@@ -136,10 +144,11 @@ function Suggestions({ onChoose }: { onChoose: (prompt: string) => void }) {
 
 /** The place of a picture that is being drawn. */
 function Draft({ prompt }: { prompt: string }) {
+  const t = useTranslations("image");
   return (
     <li className="overflow-hidden rounded-xl border border-line bg-surface">
       <div className="grid aspect-square animate-pulse place-items-center bg-sunken text-sm text-ink-soft">
-        Drawing…
+        {t("drawing")}
       </div>
       <p className="p-4 text-sm break-words">{prompt}</p>
     </li>
@@ -147,6 +156,8 @@ function Draft({ prompt }: { prompt: string }) {
 }
 
 function PictureCard({ picture }: { picture: Picture }) {
+  const t = useTranslations("image");
+  const format = useFormat();
   const { prompt, mediaType, base64, charged } = picture;
   // As an image, whatever is in it: a script in an SVG would run only inside the page's own HTML.
   const source = `data:${mediaType};base64,${base64}`;
@@ -162,7 +173,7 @@ function PictureCard({ picture }: { picture: Picture }) {
             data-testid="cost"
             className="rounded-full border border-line px-2.5 py-0.5 text-xs font-medium tabular-nums"
           >
-            {charged === null ? "Not charged yet" : formatCredits(charged)}
+            {charged === null ? t("notCharged") : format.credits(charged)}
           </span>
           <a
             href={source}
@@ -170,7 +181,7 @@ function PictureCard({ picture }: { picture: Picture }) {
             className="inline-flex items-center gap-1.5 rounded-lg px-2 py-1 text-sm font-medium text-ink-soft hover:bg-sunken hover:text-ink"
           >
             <Icon name="download" className="size-3.5" />
-            Save
+            {t("save")}
           </a>
         </div>
       </div>

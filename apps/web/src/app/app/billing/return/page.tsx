@@ -1,11 +1,15 @@
 import type { Metadata } from "next";
 import { redirect } from "next/navigation";
+import { getTranslations } from "next-intl/server";
 import { getSignedIn } from "@/auth/session";
 import { getUserCreditsInfo } from "@/credits/queries";
 import { getCredits } from "@/credits/server";
+import { ClientMessages } from "@/i18n/client-messages";
 import { Waiting } from "./waiting";
 
-export const metadata: Metadata = { title: "Thank you" };
+export async function generateMetadata(): Promise<Metadata> {
+  return { title: (await getTranslations("billing"))("thanks") };
+}
 
 /** A payment counts from here on if the provider's clock is a little behind, in milliseconds. */
 const recentMs = 10 * 60_000;
@@ -20,11 +24,13 @@ export default async function ReturnPage() {
   const isThere = payment !== undefined && Date.now() - payment.createdAt.getTime() < recentMs;
   return (
     <main className="mx-auto grid w-full max-w-xl flex-1 content-start gap-6 px-4 py-12 sm:py-20">
-      <Waiting
-        isThere={isThere}
-        credits={isThere ? payment.credits : null}
-        balance={info.data?.availableCredits ?? 0}
-      />
+      <ClientMessages namespaces={["billing", "common"]}>
+        <Waiting
+          isThere={isThere}
+          credits={isThere ? payment.credits : null}
+          balance={info.data?.availableCredits ?? 0}
+        />
+      </ClientMessages>
     </main>
   );
 }

@@ -5,21 +5,26 @@ import { getSignedIn, type SignedIn } from "@/auth/session";
 /** Of a form's fields together. */
 const bodyBytesMax = 16 * 1024;
 
-/** A form that this app's own page sent, and who is signed in; a response when it is none of that. */
-export async function readForm(
-  request: Request,
-): Promise<{ signedIn: SignedIn; form: FormData; origin: string } | Response> {
+/** A form that this app's own page sent; a response when it is none. */
+export async function readOwnForm(request: Request): Promise<{ form: FormData; origin: string } | Response> {
   if (isForeign(request)) return new Response("This request came from another site.", { status: 403 });
-  const signedIn = await getSignedIn();
-  const origin = originOf(request);
-  if (!signedIn) return redirectTo(origin, "/sign-in");
   if (Number(request.headers.get("content-length") ?? bodyBytesMax + 1) > bodyBytesMax)
     return new Response("Too much.", { status: 413 });
   try {
-    return { signedIn, form: await request.formData(), origin };
+    return { form: await request.formData(), origin: originOf(request) };
   } catch {
     return new Response("Send a form.", { status: 400 });
   }
+}
+
+/** As `readOwnForm`, and who is signed in; whoever is not is sent to sign in. */
+export async function readForm(
+  request: Request,
+): Promise<{ signedIn: SignedIn; form: FormData; origin: string } | Response> {
+  const read = await readOwnForm(request);
+  if (read instanceof Response) return read;
+  const signedIn = await getSignedIn();
+  return signedIn ? { signedIn, ...read } : redirectTo(read.origin, "/sign-in");
 }
 
 export function field(form: FormData, name: string): string {
