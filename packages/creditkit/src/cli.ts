@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { promoteAdmin } from "./cli-admin.ts";
 import { type CreditsConfig, resolveConfig } from "./core/config.ts";
 import { type Credits, createCredits } from "./core/credits.ts";
 import type { Database } from "./core/database.ts";
@@ -22,6 +23,8 @@ Usage: creditkit <command> [options]
   jobs expire         book what has expired
   events [status]     the newest messages of payment providers; status: applied, ignored, parked or failed
   events replay <id>  do again what one says that failed, or waits
+  admin promote <e-mail>
+                      make an account of the app (better-auth) an admin
   user <id>           balance, batches, open holds and last transactions of one user
 
 Options:
@@ -74,9 +77,8 @@ async function main(): Promise<ExitCode> {
   }
   const { database, close } = await openDatabase(values);
   try {
-    const { json, text, exitCode } = await run(
-      createCredits({ database, config, sharded: values.sharded === true }),
-    );
+    const credits = createCredits({ database, config, sharded: values.sharded === true });
+    const { json, text, exitCode } = await run(credits, database);
     console.log(values.json ? JSON.stringify(json, null, 2) : text);
     return exitCode;
   } finally {
@@ -92,7 +94,15 @@ function readArguments() {
   }
 }
 
-function commandOf(command: string, rest: string[]): (credits: Credits) => Promise<Report> {
+type Command = (credits: Credits, database: Database) => Promise<Report>;
+
+function commandOf(command: string, rest: string[]): Command {
+  if (command === "admin") {
+    const [verb, email, ...more] = rest;
+    if (verb !== "promote" || email === undefined || more.length > 0)
+      throw new UsageError("admin promote: which e-mail address?");
+    return (_credits, database) => reportPromotion(database, email);
+  }
   if (command === "events" && rest[0] === "replay") {
     const [, eventId, ...more] = rest;
     if (eventId === undefined || more.length > 0) throw new UsageError("events replay: which id?");
@@ -109,7 +119,7 @@ function commandOf(command: string, rest: string[]): (credits: Credits) => Promi
   return run;
 }
 
-const commands: Record<string, (credits: Credits) => Promise<Report>> = {
+const commands: Record<string, Command> = {
   migrate: async (credits) => {
     const result = await credits.migrate();
     const text =
@@ -156,6 +166,22 @@ const commands: Record<string, (credits: Credits) => Promise<Report>> = {
     };
   },
 };
+
+async function reportPromotion(database: Database, email: string): Promise<Report> {
+  const promoted = await promoteAdmin(database, email);
+  if (promoted === null)
+    return {
+      json: null,
+      text: `No account has the address ${email}: sign up first.`,
+      exitCode: ExitCode.FOUND,
+    };
+  const { changed } = promoted;
+  return {
+    json: promoted,
+    text: changed ? `${promoted.email} is an admin now.` : `${promoted.email} was an admin already.`,
+    exitCode: ExitCode.OK,
+  };
+}
 
 function inboxStatus(name: string | undefined): InboxStatus | undefined {
   const status = inboxStatuses.find((one) => one === name);

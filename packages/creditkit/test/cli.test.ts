@@ -54,6 +54,9 @@ describe("creditkit, the command", () => {
     [["events", "replay"], "events replay: which id?"],
     [["events", "replay", "evt_1", "now"], "events replay: which id?"],
     [["events", "replay", "evt_1"], "the configuration sells nothing"],
+    [["admin"], "admin promote: which e-mail address?"],
+    [["admin", "promote"], "admin promote: which e-mail address?"],
+    [["admin", "demote", "ada@example.com"], "admin promote: which e-mail address?"],
     [["audit", "now", "please"], "Unexpected argument: please"],
     [["audit", "--loud"], "Unknown option '--loud'"],
     [["audit", "--config", "nowhere.json"], "No such file"],
@@ -221,5 +224,40 @@ describe("creditkit, the command", () => {
     expect(exitCode).toBe(1);
     expect(out).toContain(`rule 25, user ${userId}: balance: wallet says 11`);
     expect(JSON.parse((await run(["audit", "--json"])).out)).toMatchObject({ ok: false });
+  });
+
+  describe("admin promote", () => {
+    it("says what is missing where there are no accounts", async () => {
+      const result = await run(["admin", "promote", "ada@example.com"]);
+      expect(result).toMatchObject({ exitCode: 3, error: expect.stringContaining('no table "user"') });
+    });
+
+    it("adds the role to those that an account has, whatever the case of its address", async () => {
+      await ledger.sql('create table "user" (id text primary key, email text not null unique, role text)');
+      try {
+        await ledger.sql(
+          `insert into "user" values ('1', 'ada@example.com', null), ('2', 'Bob@example.com', 'editor'), ('3', 'eve@example.com', '')`,
+        );
+        for (const [email, text] of [
+          ["ADA@example.com", "ada@example.com is an admin now."],
+          ["ada@example.com", "ada@example.com was an admin already."],
+          ["bob@example.com", "Bob@example.com is an admin now."],
+          ["bob@example.com", "Bob@example.com was an admin already."],
+        ] as const) {
+          expect(await run(["admin", "promote", email])).toMatchObject({ exitCode: 0, out: `${text}\n` });
+        }
+        expect(await run(["admin", "promote", "%@example.com", "--json"])).toMatchObject({
+          exitCode: 1,
+          out: "null\n",
+        });
+        expect(await ledger.sql('select id, role from "user" order by id')).toEqual([
+          { id: "1", role: "admin" },
+          { id: "2", role: "editor,admin" },
+          { id: "3", role: "" },
+        ]);
+      } finally {
+        await ledger.sql('drop table "user"');
+      }
+    });
   });
 });

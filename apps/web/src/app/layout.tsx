@@ -4,7 +4,6 @@ import type { Metadata } from "next";
 import { cookies } from "next/headers";
 import { getLocale, getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
-import { SiteFooter } from "@/components/site-footer";
 import { ClientMessages } from "@/i18n/client-messages";
 import { readTheme, themeCookie } from "@/theme/theme";
 import "./globals.css";
@@ -18,6 +17,7 @@ export async function generateMetadata(): Promise<Metadata> {
 }
 
 export default async function RootLayout({ children }: { children: ReactNode }) {
+  const translate = await getTranslations("common");
   const theme = readTheme((await cookies()).get(themeCookie)?.value);
   return (
     <html
@@ -26,8 +26,13 @@ export default async function RootLayout({ children }: { children: ReactNode }) 
       className={`${GeistSans.variable} ${GeistMono.variable}`}
     >
       <body className="flex min-h-dvh flex-col">
+        <a
+          href="#content"
+          className="sr-only rounded-lg bg-accent px-4 py-2 text-sm font-medium text-accent-ink focus:not-sr-only focus:absolute focus:top-3 focus:left-3 focus:z-20"
+        >
+          {translate("skip")}
+        </a>
         <ClientMessages namespaces={["common"]}>{children}</ClientMessages>
-        <SiteFooter />
       </body>
     </html>
   );

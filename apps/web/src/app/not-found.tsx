@@ -1,6 +1,7 @@
 import Link from "next/link";
 import { useTranslations } from "next-intl";
 import { buttonStyle } from "@/components/button-style";
+import { SiteFooter } from "@/components/site-footer";
 import { SiteHeader } from "@/components/site-header";
 
 export default function NotFound() {
@@ -8,13 +9,14 @@ export default function NotFound() {
   return (
     <>
       <SiteHeader />
-      <main className="mx-auto w-full max-w-sm flex-1 px-4 py-20 text-center">
+      <main id="content" className="mx-auto w-full max-w-sm flex-1 px-4 py-20 text-center">
         <h1 className="text-2xl font-semibold tracking-tight">{t("notFoundTitle")}</h1>
         <p className="mt-2 mb-8 text-sm text-ink-soft">{t("notFoundText")}</p>
         <Link href="/" className={buttonStyle("secondary")}>
           {t("notFoundBack")}
         </Link>
       </main>
+      <SiteFooter />
     </>
   );
 }

@@ -2,6 +2,7 @@ import Link from "next/link";
 import { useTranslations } from "next-intl";
 import { buttonStyle } from "@/components/button-style";
 import { PackageList } from "@/components/packages";
+import { SiteFooter } from "@/components/site-footer";
 import { SiteHeader } from "@/components/site-header";
 import { creditsConfig, getCreditConsumption, isRegistrationCreditsEnabled } from "@/config/credits";
 import { type ChatService, chatModels, imageService } from "@/config/models";
@@ -36,7 +37,7 @@ function Landing({ isGoodbye }: { isGoodbye: boolean }) {
           {tAuth("signUp")}
         </Link>
       </SiteHeader>
-      <main className="mx-auto w-full max-w-6xl flex-1 px-4 sm:px-6">
+      <main id="content" className="mx-auto w-full max-w-6xl flex-1 px-4 sm:px-6">
         {isGoodbye && (
           <p
             role="status"
@@ -74,6 +75,7 @@ function Landing({ isGoodbye }: { isGoodbye: boolean }) {
         </ul>
         <Packages />
       </main>
+      <SiteFooter />
     </>
   );
 }

@@ -3,7 +3,7 @@ import { getLocale, getTranslations } from "next-intl/server";
 import { PreferenceFields } from "@/components/preference-fields";
 import { readTheme, themeCookie } from "@/theme/theme";
 
-/** On every page: in which language and in which colours. A plain form, which needs no script. */
+/** Where nobody is signed in, who has settings: in which language and in which colours. A plain form, which needs no script. */
 export async function SiteFooter() {
   const t = await getTranslations("settings");
   const theme = readTheme((await cookies()).get(themeCookie)?.value);

@@ -1,6 +1,7 @@
 import { redirect } from "next/navigation";
 import type { ReactNode } from "react";
 import { getSignedIn } from "@/auth/session";
+import { SiteFooter } from "@/components/site-footer";
 import { SiteHeader } from "@/components/site-header";
 import { ClientMessages } from "@/i18n/client-messages";
 
@@ -9,9 +10,10 @@ export default async function SignInLayout({ children }: { children: ReactNode }
   return (
     <>
       <SiteHeader />
-      <main className="mx-auto w-full max-w-sm flex-1 px-4 py-12 sm:py-20">
+      <main id="content" className="mx-auto w-full max-w-sm flex-1 px-4 py-12 sm:py-20">
         <ClientMessages namespaces={["auth", "common"]}>{children}</ClientMessages>
       </main>
+      <SiteFooter />
     </>
   );
 }

@@ -24,7 +24,7 @@ export default async function AdminLayout({ children }: { children: ReactNode })
         </Link>
         <SignOutButton />
       </SiteHeader>
-      <main className="mx-auto w-full max-w-6xl flex-1 px-4 py-8 sm:px-6 sm:py-10">
+      <main id="content" className="mx-auto w-full max-w-6xl flex-1 px-4 py-8 sm:px-6 sm:py-10">
         <h1 className="text-2xl font-semibold tracking-tight">{t("title")}</h1>
         <Tabs
           label={t("tabs.label")}

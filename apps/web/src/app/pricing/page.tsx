@@ -9,6 +9,7 @@ import { DemoPaymentNote } from "@/components/demo-payment-note";
 import { Notice } from "@/components/notice";
 import { PackageList } from "@/components/packages";
 import { PurchaseProblem } from "@/components/purchase-problem";
+import { SiteFooter } from "@/components/site-footer";
 import { SiteHeader } from "@/components/site-header";
 import { getPaymentProvider } from "@/payments/server";
 import { PlanList } from "./plan-list";
@@ -68,7 +69,7 @@ export default async function PricingPage({ searchParams }: PricingPageProps) {
           </>
         )}
       </SiteHeader>
-      <main className="mx-auto w-full max-w-6xl flex-1 px-4 py-8 sm:px-6 sm:py-12">
+      <main id="content" className="mx-auto w-full max-w-6xl flex-1 px-4 py-8 sm:px-6 sm:py-12">
         <h1 className="text-3xl font-semibold tracking-tight">{t("title")}</h1>
         <p className="mt-2 max-w-2xl text-pretty text-ink-soft">{t("intro")}</p>
         <div className="mt-6 grid gap-4">
@@ -87,6 +88,7 @@ export default async function PricingPage({ searchParams }: PricingPageProps) {
           <PackageList action={buy} />
         </section>
       </main>
+      <SiteFooter />
     </>
   );
 }

@@ -33,7 +33,7 @@ export default async function BillingPage({ searchParams }: BillingPageProps) {
   const { problem } = await searchParams;
   const t = await getTranslations("billing");
   return (
-    <main className="mx-auto w-full max-w-6xl flex-1 px-4 py-8 sm:px-6 sm:py-10">
+    <main id="content" className="mx-auto w-full max-w-6xl flex-1 px-4 py-8 sm:px-6 sm:py-10">
       <h1 className="text-2xl font-semibold tracking-tight">{t("title")}</h1>
       <div className="mt-6 grid gap-4 sm:gap-6">
         <PurchaseProblem code={problem} />

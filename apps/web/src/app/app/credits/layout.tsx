@@ -5,7 +5,7 @@ import { Tabs } from "@/components/tabs";
 export default async function CreditsLayout({ children }: { children: ReactNode }) {
   const t = await getTranslations("credits");
   return (
-    <main className="mx-auto w-full max-w-6xl flex-1 px-4 py-8 sm:px-6 sm:py-10">
+    <main id="content" className="mx-auto w-full max-w-6xl flex-1 px-4 py-8 sm:px-6 sm:py-10">
       <h1 className="text-2xl font-semibold tracking-tight">{t("title")}</h1>
       <Tabs
         label={t("tabs.label")}

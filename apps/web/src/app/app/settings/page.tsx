@@ -30,7 +30,7 @@ export default async function SettingsPage({ searchParams }: SettingsPageProps) 
     { name: t("since"), value: format.dateText(signedIn.createdAt) },
   ];
   return (
-    <main className="mx-auto w-full max-w-3xl flex-1 px-4 py-8 sm:px-6 sm:py-10">
+    <main id="content" className="mx-auto w-full max-w-3xl flex-1 px-4 py-8 sm:px-6 sm:py-10">
       <h1 className="text-2xl font-semibold tracking-tight">{t("title")}</h1>
       <div className="mt-6 grid gap-4 sm:gap-6">
         <Card title={t("preferences")} note={t("preferencesNote")}>
@@ -41,7 +41,7 @@ export default async function SettingsPage({ searchParams }: SettingsPageProps) 
         <Card title={t("account")}>
           <dl className="grid gap-3 text-sm sm:grid-cols-[auto_1fr] sm:gap-x-6">
             {facts.map(({ name, value }) => (
-              <div key={name} className="contents">
+              <div key={name} className="sm:contents">
                 <dt className="text-ink-soft">{name}</dt>
                 <dd className="min-w-0 break-words">{value}</dd>
               </div>

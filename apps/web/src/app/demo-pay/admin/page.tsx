@@ -29,7 +29,10 @@ export default async function DemoAdminPage() {
   return (
     <>
       <SiteHeader />
-      <main className="mx-auto grid w-full max-w-6xl flex-1 content-start gap-6 px-4 py-8 sm:px-6 sm:py-10">
+      <main
+        id="content"
+        className="mx-auto grid w-full max-w-6xl flex-1 content-start gap-6 px-4 py-8 sm:px-6 sm:py-10"
+      >
         <h1 className="text-2xl font-semibold tracking-tight">{t("admin")}</h1>
         <DemoPaymentNote />
         <Card title={t("payments")} note={t("note")}>

@@ -28,7 +28,10 @@ export default async function PortalPage() {
   return (
     <>
       <SiteHeader />
-      <main className="mx-auto grid w-full max-w-md flex-1 content-start gap-6 px-4 py-12 sm:py-20">
+      <main
+        id="content"
+        className="mx-auto grid w-full max-w-md flex-1 content-start gap-6 px-4 py-12 sm:py-20"
+      >
         <h1 className="text-2xl font-semibold tracking-tight">{t("portal")}</h1>
         <DemoPaymentNote />
         <section

@@ -41,7 +41,7 @@ export function Studio({ isDemo, price, initialBalance }: StudioProps) {
   }
 
   return (
-    <main className="flex flex-1 flex-col">
+    <main id="content" className="flex flex-1 flex-col">
       <div className="sticky top-0 z-10 border-b border-line bg-page/95 backdrop-blur">
         <div className="mx-auto flex max-w-6xl items-center gap-4 px-4 py-2.5 sm:px-6">
           <h1 className="text-lg font-semibold tracking-tight">{t("title")}</h1>

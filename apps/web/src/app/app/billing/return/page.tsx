@@ -23,7 +23,10 @@ export default async function ReturnPage() {
   const info = await getUserCreditsInfo({ userId });
   const isThere = payment !== undefined && Date.now() - payment.createdAt.getTime() < recentMs;
   return (
-    <main className="mx-auto grid w-full max-w-xl flex-1 content-start gap-6 px-4 py-12 sm:py-20">
+    <main
+      id="content"
+      className="mx-auto grid w-full max-w-xl flex-1 content-start gap-6 px-4 py-12 sm:py-20"
+    >
       <ClientMessages namespaces={["billing", "common"]}>
         <Waiting
           isThere={isThere}
