@@ -18,14 +18,21 @@ export type Secret =
   | { value: string; source: "file"; file: string; generated: boolean }
   | { value: undefined; source: "none" };
 
-const processSecret = randomBytes(secretBytes).toString("base64url");
+/** One per process, shared by every bundle's copy of this module: what a route signs, a page has to recognise. */
+const shared = globalThis as { [processSecretKey]?: string };
+const processSecretKey = Symbol.for("creditkit.web.processSecret");
+
+function processSecret(): string {
+  shared[processSecretKey] ??= randomBytes(secretBytes).toString("base64url");
+  return shared[processSecretKey];
+}
 
 /** Signs the session cookies. */
 export async function authSecret(): Promise<Exclude<Secret, { source: "none" }>> {
   const { BETTER_AUTH_SECRET: value } = readEnvironment();
   if (value !== undefined) return { value, source: "environment" };
   const file = await generatedSecretFile("BETTER_AUTH_SECRET");
-  if (file === null) return { value: processSecret, source: "process" };
+  if (file === null) return { value: processSecret(), source: "process" };
   return { source: "file", ...keepSecret(file) };
 }
 

@@ -51,12 +51,12 @@ export function newId(): string {
 export class Visitor {
   userId = "";
   readonly email: string;
-  readonly password = "correct horse battery";
   #cookies = new Map<string, string>();
 
   constructor(
     readonly url: string,
     email = `${randomUUID()}@example.com`,
+    readonly password = "correct horse battery",
   ) {
     this.email = email;
   }

@@ -1,5 +1,7 @@
 "use client";
 
+import "@/security/without-eval";
+
 import { useTranslations } from "next-intl";
 import { useRef, useState } from "react";
 import { chatSuggestions } from "@/ai/suggestions";

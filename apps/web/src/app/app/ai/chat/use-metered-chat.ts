@@ -1,5 +1,7 @@
 "use client";
 
+import "@/security/without-eval";
+
 import { useChat } from "@ai-sdk/react";
 import { DefaultChatTransport } from "ai";
 import { useRef, useState } from "react";
