@@ -74,12 +74,15 @@ export class Visitor {
     return response;
   }
 
+  /** As a request sends them. */
+  get cookies(): string {
+    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  }
+
   /** With the visitor's cookies, and without saying which page it comes from. */
   async foreignFetch(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers({ connection: "close" });
-    if (this.#cookies.size > 0) {
-      headers.set("cookie", [...this.#cookies].map(([name, value]) => `${name}=${value}`).join("; "));
-    }
+    if (this.#cookies.size > 0) headers.set("cookie", this.cookies);
     for (const [name, value] of new Headers(init.headers)) headers.set(name, value);
     return fetch(`${this.url}${path}`, { redirect: "manual", ...init, headers });
   }
