@@ -59,7 +59,7 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
 
     await page.getByLabel("Take", { exact: true }).check();
     await page.getByLabel("Credits", { exact: true }).fill("999");
-    await page.getByLabel("Reason").first().fill("Granted twice");
+    await page.locator("#adjust").getByLabel("Reason").first().fill("Granted twice");
     await page.getByRole("button", { name: "Adjust" }).click();
     await page.getByRole("alert").getByText("only 15 available").waitFor();
     // What was typed is still there.

@@ -41,7 +41,7 @@ export default async function AdminPage() {
       name: t("inWallets"),
       value: format.number(inWallets),
       detail: t("inWalletsDetail", {
-        free: format.number(inWallets - overview.outstanding.held),
+        free: format.number(overview.outstanding.total - overview.outstanding.held),
         held: format.number(overview.outstanding.held),
       }),
     },
@@ -54,7 +54,11 @@ export default async function AdminPage() {
       value: format.number(overview.wallets.total),
       detail: t("walletsDetail", { frozen: overview.wallets.frozen, closed: overview.wallets.closed }),
     },
-    { name: t("unbooked"), value: format.number(overview.expiredUnbooked) },
+    {
+      name: t("unbooked"),
+      value: format.number(overview.expiredUnbooked),
+      detail: t("unbookedDetail"),
+    },
   ];
   const equation = {
     issued: format.number(issued),

@@ -26,10 +26,10 @@ export function RunTable({ label, runs }: { label: string; runs: readonly JobRun
       <table className="w-full text-sm tabular-nums">
         <thead className="text-left text-ink-soft">
           <tr className="border-b border-line">
-            <th scope="col" className="pr-4 pb-2 font-medium max-sm:hidden">
+            <th scope="col" className="pr-8 pb-2 font-medium max-sm:hidden">
               {t("started")}
             </th>
-            <th scope="col" className="pr-4 pb-2 font-medium">
+            <th scope="col" className="w-full pr-4 pb-2 font-medium">
               {t("result")}
             </th>
             <th scope="col" className="pb-2 text-right font-medium">
@@ -40,7 +40,7 @@ export function RunTable({ label, runs }: { label: string; runs: readonly JobRun
         <tbody className="divide-y divide-line">
           {runs.map((run) => (
             <tr key={run.id} className="align-top">
-              <td className="py-2 pr-4 max-sm:hidden">{format.instant(run.startedAt)}</td>
+              <td className="py-2 pr-8 max-sm:hidden">{format.instant(run.startedAt)}</td>
               <td className="py-2 pr-4">
                 <span className="block text-xs sm:hidden">{format.instant(run.startedAt)}</span>
                 <RunResult run={run} />

@@ -59,13 +59,13 @@ export default async function ExplainPage({ params, searchParams }: ExplainPageP
                 <th scope="col" className="pr-4 pb-2 font-medium max-sm:hidden">
                   {tHistory("when")}
                 </th>
-                <th scope="col" className="pr-4 pb-2 font-medium">
+                <th scope="col" className="w-full pr-4 pb-2 font-medium">
                   {tHistory("what")}
                 </th>
                 <th scope="col" className="pb-2 text-right font-medium">
                   {tHistory("amount")}
                 </th>
-                <th scope="col" className="pb-2 pl-4 text-right font-medium">
+                <th scope="col" className="pb-2 pl-4 text-right font-medium whitespace-nowrap">
                   {t("running")}
                 </th>
               </tr>
@@ -90,7 +90,7 @@ export default async function ExplainPage({ params, searchParams }: ExplainPageP
             </tbody>
           </table>
         </ScrollArea>
-        <div className="mt-4">
+        <div className="mt-4 empty:hidden">
           <Pages
             label={t("pages")}
             previous={t("earlier")}
