@@ -50,7 +50,7 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
   test("an admin finds a user, gives credits, gives a spend back and explains the balance", async () => {
     const page = await open();
     await page.getByRole("link", { name: "Admin" }).click();
-    await page.getByText("it adds up").waitFor();
+    await page.getByText("It adds up").waitFor();
     await page.getByRole("link", { name: "Users" }).click();
     await page.getByLabel("E-mail or user id").fill(ada.email);
     await page.getByRole("button", { name: "Find" }).click();
@@ -59,7 +59,7 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
 
     await page.getByLabel("Take", { exact: true }).check();
     await page.getByLabel("Credits", { exact: true }).fill("999");
-    await page.getByLabel("Reason").first().fill("Granted twice");
+    await page.locator("#adjust").getByLabel("Reason").first().fill("Granted twice");
     await page.getByRole("button", { name: "Adjust" }).click();
     await page.getByRole("alert").getByText("only 15 available").waitFor();
     // What was typed is still there.
@@ -70,7 +70,7 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
     await page.getByLabel("Valid for days").fill("10");
     // A double click sends the form twice.
     await page.getByRole("button", { name: "Adjust" }).dblclick();
-    await page.getByRole("status").getByText("The credits were given.").waitFor();
+    await page.getByRole("status").getByText("Given: 30.").waitFor();
     await page.reload();
     expect(await page.getByText("Gave 30").count()).toBe(1);
 
@@ -78,7 +78,7 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
     const reverse = page.getByRole("form", { name: "Give this spend back" });
     await reverse.getByLabel("Reason").fill("Broken picture");
     await reverse.getByRole("button", { name: "Give back" }).click();
-    await page.getByText("The spend was given back.").waitFor();
+    await page.getByText("Given back: 5.").waitFor();
 
     await page.getByRole("link", { name: "Explain this balance" }).click();
     await page.waitForURL("**/explain");
@@ -97,9 +97,9 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
         for (const [name, path] of [
           ["admin", "/admin"],
           ["admin-users", "/admin/users"],
-          ["admin-user", `/admin/users/${ada.userId}?problem=REASON&amount=5`],
+          ["admin-user", `/admin/users/${ada.userId}?problem=REASON&form=adjust&amount=5`],
           ["admin-explain", `/admin/users/${ada.userId}/explain`],
-          ["admin-jobs", "/admin/jobs?done=audit"],
+          ["admin-jobs", "/admin/jobs?done=run_audit"],
           ["admin-events", "/admin/events"],
         ] as const) {
           await page.goto(path);

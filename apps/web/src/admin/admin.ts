@@ -1,7 +1,8 @@
 import "server-only";
 import { notFound, redirect } from "next/navigation";
+import { isId } from "@/admin/users";
 import { getSignedIn, type SignedIn } from "@/auth/session";
-import { readForm } from "@/security/form";
+import { field, readForm } from "@/security/form";
 
 /** The admin who asks for a page. Whoever is none learns nothing of it: to them it does not exist. */
 export async function requireAdmin(): Promise<SignedIn> {
@@ -11,14 +12,26 @@ export async function requireAdmin(): Promise<SignedIn> {
   return signedIn;
 }
 
+interface AdminForm {
+  admin: SignedIn;
+  form: FormData;
+  origin: string;
+}
+
 /** An admin's form from this app's own page, or the response to anything else. */
-export async function readAdminForm(
-  request: Request,
-): Promise<{ admin: SignedIn; form: FormData; origin: string } | Response> {
+export async function readAdminForm(request: Request): Promise<AdminForm | Response> {
   const read = await readForm(request);
   if (read instanceof Response) return read;
   if (!read.signedIn.isAdmin) return new Response(null, { status: 404 });
   return { admin: read.signedIn, form: read.form, origin: read.origin };
+}
+
+/** The same of a form about one user. */
+export async function readUserForm(request: Request): Promise<(AdminForm & { userId: string }) | Response> {
+  const read = await readAdminForm(request);
+  if (read instanceof Response) return read;
+  const userId = field(read.form, "userId");
+  return isId(userId) ? { ...read, userId } : new Response("Whose credits?", { status: 400 });
 }
 
 /** That an admin looked at a user's books, as the queries of the contract log it (rule 31). */

@@ -18,6 +18,8 @@ export async function findUsers(
   text: string,
   { pageIndex, pageSize }: { pageIndex: number; pageSize: number },
 ): Promise<{ users: FoundUser[]; total: number }> {
+  // The database takes no such text either.
+  if (text !== "" && !isId(text)) return { users: [], total: 0 };
   const { drizzle } = await getDatabase();
   const condition =
     text === "" ? undefined : or(ilike(user.email, `%${escapeLike(text)}%`), eq(user.id, text));
@@ -31,12 +33,14 @@ export async function findUsers(
       .offset(pageIndex * pageSize),
     drizzle.select({ total: count() }).from(user).where(condition),
   ]);
-  const users = await Promise.all(rows.map(async (row) => ({ ...row, ...(await fundsOf(row.userId)) })));
-  if (users.length === 0 && text !== "" && pageIndex === 0) {
-    // The ledger knows users that have no account here: a host's own ids, and pseudonyms.
+  const users: FoundUser[] = await Promise.all(
+    rows.map(async (row) => ({ ...row, ...(await fundsOf(row.userId)) })),
+  );
+  if (text !== "" && pageIndex === 0 && (await accountOf(text)) === null) {
+    // The ledger knows users that have no account here: a host's own ids, and pseudonyms. Beside the page, it is on none.
     const funds = await fundsOf(text);
     if (funds.status !== null)
-      return { users: [{ userId: text, email: null, name: null, createdAt: null, ...funds }], total: 1 };
+      users.unshift({ userId: text, email: null, name: null, createdAt: null, ...funds });
   }
   return { users, total: counted?.total ?? 0 };
 }
@@ -53,7 +57,6 @@ export async function accountOf(userId: string) {
 
 async function fundsOf(userId: string): Promise<Pick<FoundUser, "availableCredits" | "status">> {
   const credits = await getCredits();
-  if (!isId(userId)) return { availableCredits: 0, status: null };
   const [wallet, { availableCredits }] = await Promise.all([
     credits.getWallet({ userId }),
     credits.getInfo({ userId }),

@@ -11,7 +11,7 @@ export function ServiceTable({ services }: Pick<Overview, "services">) {
     <SimpleTable
       columns={[t("service"), t("credits")]}
       rows={services.map(({ service, amount }) => [serviceName(service), format.number(amount)])}
-      empty={t("empty")}
+      empty={t("nothingSpent")}
     />
   );
 }

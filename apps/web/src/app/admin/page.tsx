@@ -1,14 +1,20 @@
 import type { Overview } from "creditkit";
 import type { Metadata } from "next";
 import { getTranslations } from "next-intl/server";
+import { newestActions } from "@/admin/action";
 import { requireAdmin } from "@/admin/admin";
+import { countOpenEvents, readRuns } from "@/admin/health";
 import { Card } from "@/components/card";
 import { Notice } from "@/components/notice";
 import { creditsConfig } from "@/config/credits";
 import { getCredits } from "@/credits/server";
 import { getFormat } from "@/i18n/format";
+import { Activity } from "./activity";
 import { FlowTable, ServiceTable } from "./flow-tables";
+import { Health } from "./health";
 import { Liability } from "./liability";
+
+const shownActions = 10;
 
 export async function generateMetadata(): Promise<Metadata> {
   await requireAdmin();
@@ -20,6 +26,11 @@ export default async function AdminPage() {
   const t = await getTranslations("admin.overview");
   const format = await getFormat();
   const overview = await (await getCredits()).getOverview();
+  const [openEvents, runs, actions] = [
+    await countOpenEvents(),
+    await readRuns(1),
+    await newestActions(shownActions),
+  ];
   const { issued, spent, expired, takenBack, inWallets, owed } = booksOf(overview);
   // Half a unit: JavaScript's fractions do not add up exactly where the installation has decimals.
   const balances =
@@ -29,10 +40,10 @@ export default async function AdminPage() {
     {
       name: t("inWallets"),
       value: format.number(inWallets),
-      detail:
-        overview.outstanding.held > 0
-          ? `${t("held")}: ${format.number(overview.outstanding.held)}`
-          : undefined,
+      detail: t("inWalletsDetail", {
+        free: format.number(overview.outstanding.total - overview.outstanding.held),
+        held: format.number(overview.outstanding.held),
+      }),
     },
     { name: t("spent"), value: format.number(spent) },
     { name: t("expired"), value: format.number(expired) },
@@ -43,10 +54,23 @@ export default async function AdminPage() {
       value: format.number(overview.wallets.total),
       detail: t("walletsDetail", { frozen: overview.wallets.frozen, closed: overview.wallets.closed }),
     },
-    { name: t("unbooked"), value: format.number(overview.expiredUnbooked) },
+    {
+      name: t("unbooked"),
+      value: format.number(overview.expiredUnbooked),
+      detail: t("unbookedDetail"),
+    },
   ];
+  const equation = {
+    issued: format.number(issued),
+    inWallets: format.number(inWallets),
+    spent: format.number(spent),
+    expired: format.number(expired),
+    takenBack: format.number(takenBack),
+    owed: format.number(owed),
+  };
   return (
     <>
+      <Health runs={runs} openEvents={openEvents} />
       <Card title={t("books")} note={t("booksNote")}>
         <dl className="grid grid-cols-2 gap-x-6 gap-y-5 sm:grid-cols-4">
           {figures.map(({ name, value, detail }) => (
@@ -59,9 +83,12 @@ export default async function AdminPage() {
             </div>
           ))}
         </dl>
-        <div className="mt-5 text-sm">
+        <div className="mt-5 grid gap-2 text-sm">
+          <p className="rounded-lg bg-sunken px-3 py-2 text-ink-soft tabular-nums">
+            {t("equation", equation)}
+          </p>
           {balances ? (
-            <p className="text-ink-soft">{t("balances")}</p>
+            <p className="text-accent">✓ {t("balances")}</p>
           ) : (
             <Notice>{t("doesNotBalance")}</Notice>
           )}
@@ -78,12 +105,16 @@ export default async function AdminPage() {
           <FlowTable flows={overview.flows} />
         </Card>
       </div>
+      <Activity title={t("activity")} actions={actions} />
     </>
   );
 }
 
-/** The terms of the contract's equation, from what moved by type. */
-function booksOf({ flows, debt }: Overview) {
+/**
+ * The terms of the equation. What moved is of history; what is in wallets and owed is of the batches and wallets themselves: that the
+ * two agree is what it says.
+ */
+function booksOf({ flows, outstanding, expiredUnbooked, debt }: Overview) {
   const sum = (...types: string[]) =>
     flows.reduce((total, { type, amount }) => total + (types.includes(type) ? amount : 0), 0);
   return {
@@ -91,8 +122,7 @@ function booksOf({ flows, debt }: Overview) {
     spent: 0 - sum("consumption", "reversal"),
     expired: 0 - sum("expiration"),
     takenBack: 0 - sum("refund", "refund_reversal", "chargeback", "chargeback_reversal", "deduction"),
-    inWallets: flows.reduce((total, { amount }) => total + amount, 0),
-    // What the wallets say, not what moved: so the equation says something.
+    inWallets: outstanding.total + expiredUnbooked,
     owed: debt,
   };
 }

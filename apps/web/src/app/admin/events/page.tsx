@@ -4,11 +4,13 @@ import type { Metadata } from "next";
 import Link from "next/link";
 import { getTranslations } from "next-intl/server";
 import { requireAdmin } from "@/admin/admin";
+import { countOpenEvents } from "@/admin/health";
 import { buttonStyle } from "@/components/button-style";
 import { Card } from "@/components/card";
 import { getCredits } from "@/credits/server";
 import type { SearchParameters } from "@/history/filter";
 import { getFormat } from "@/i18n/format";
+import { eventCount } from "../event-count";
 import { Outcome } from "../outcome";
 
 export async function generateMetadata(): Promise<Metadata> {
@@ -28,6 +30,8 @@ export default async function EventsPage({ searchParams }: { searchParams: Promi
     limit: shownEvents,
     ...(status && { status }),
   });
+  const openEvents = await countOpenEvents();
+  const format = await getFormat();
   return (
     <>
       <Outcome parameters={parameters} />
@@ -41,6 +45,7 @@ export default async function EventsPage({ searchParams }: { searchParams: Promi
               className="rounded-full border border-line px-3 py-1 text-xs font-medium text-ink-soft hover:text-ink aria-[current=true]:border-accent aria-[current=true]:bg-accent-wash aria-[current=true]:text-accent"
             >
               {one === undefined ? t("all") : t(`statuses.${one}`)}
+              {(one === "failed" || one === "parked") && ` ${eventCount(openEvents[one], format)}`}
             </Link>
           ))}
         </nav>
@@ -49,7 +54,7 @@ export default async function EventsPage({ searchParams }: { searchParams: Promi
         ) : (
           <ul className="divide-y divide-line">
             {events.map((event) => (
-              <EventRow key={`${event.provider} ${event.eventId}`} event={event} />
+              <EventRow key={`${event.provider} ${event.eventId}`} event={event} filter={status} />
             ))}
           </ul>
         )}
@@ -58,7 +63,7 @@ export default async function EventsPage({ searchParams }: { searchParams: Promi
   );
 }
 
-async function EventRow({ event }: { event: InboxEvent }) {
+async function EventRow({ event, filter }: { event: InboxEvent; filter: InboxStatus | undefined }) {
   const t = await getTranslations("admin.events");
   const format = await getFormat();
   const { provider, eventId, type, status, waitsFor, error, receivedAt } = event;
@@ -84,6 +89,7 @@ async function EventRow({ event }: { event: InboxEvent }) {
       {isOpen && (
         <form method="post" action="/api/admin/replay">
           <input type="hidden" name="key" value={randomUUID()} />
+          {filter && <input type="hidden" name="status" value={filter} />}
           <input type="hidden" name="provider" value={provider} />
           <input type="hidden" name="eventId" value={eventId} />
           <button

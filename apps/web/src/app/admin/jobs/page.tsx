@@ -3,9 +3,9 @@ import type { JobName, JobRun } from "creditkit";
 import type { Metadata } from "next";
 import { getTranslations } from "next-intl/server";
 import { requireAdmin } from "@/admin/admin";
+import { jobs, readRuns } from "@/admin/health";
 import { buttonStyle } from "@/components/button-style";
 import { Card } from "@/components/card";
-import { getCredits } from "@/credits/server";
 import type { SearchParameters } from "@/history/filter";
 import { Outcome } from "../outcome";
 import { RunTable } from "./run-table";
@@ -16,17 +16,14 @@ export async function generateMetadata(): Promise<Metadata> {
 }
 
 const shownRuns = 5;
-const jobs = ["grant", "expire", "audit"] as const;
 
 export default async function JobsPage({ searchParams }: { searchParams: Promise<SearchParameters> }) {
   await requireAdmin();
   const parameters = await searchParams;
-  const t = await getTranslations("admin");
-  const credits = await getCredits();
-  const runs = await Promise.all(jobs.map((job) => credits.getJobRuns({ job, limit: shownRuns })));
+  const runs = await readRuns(shownRuns);
   return (
     <>
-      <Outcome parameters={parameters} {...(parameters.done === "grant" && { doneKey: t("doneGrantJob") })} />
+      <Outcome parameters={parameters} />
       {jobs.map((job, index) => (
         <JobCard key={job} job={job} runs={runs[index] ?? []} />
       ))}

@@ -3,6 +3,7 @@ import { useTranslations } from "next-intl";
 import { ScrollArea } from "@/components/scroll-area";
 import { useFormat } from "@/i18n/format";
 import type { Messages } from "@/i18n/messages";
+import { failuresOf, RunState } from "./run-state";
 
 /** In the order in which they are told. */
 const shownCounts = [
@@ -25,10 +26,10 @@ export function RunTable({ label, runs }: { label: string; runs: readonly JobRun
       <table className="w-full text-sm tabular-nums">
         <thead className="text-left text-ink-soft">
           <tr className="border-b border-line">
-            <th scope="col" className="pr-4 pb-2 font-medium">
+            <th scope="col" className="pr-8 pb-2 font-medium max-sm:hidden">
               {t("started")}
             </th>
-            <th scope="col" className="pr-4 pb-2 font-medium">
+            <th scope="col" className="w-full pr-4 pb-2 font-medium">
               {t("result")}
             </th>
             <th scope="col" className="pb-2 text-right font-medium">
@@ -39,8 +40,9 @@ export function RunTable({ label, runs }: { label: string; runs: readonly JobRun
         <tbody className="divide-y divide-line">
           {runs.map((run) => (
             <tr key={run.id} className="align-top">
-              <td className="py-2 pr-4">{format.instant(run.startedAt)}</td>
+              <td className="py-2 pr-8 max-sm:hidden">{format.instant(run.startedAt)}</td>
               <td className="py-2 pr-4">
+                <span className="block text-xs sm:hidden">{format.instant(run.startedAt)}</span>
                 <RunResult run={run} />
               </td>
               <td className="py-2 text-right whitespace-nowrap text-ink-soft">
@@ -60,19 +62,17 @@ export function RunTable({ label, runs }: { label: string; runs: readonly JobRun
 function RunResult({ run }: { run: JobRun }) {
   const t = useTranslations("admin.jobs");
   const format = useFormat();
-  const { result, error, finishedAt } = run;
-  if (error !== null) return <span className="text-alert">{t("broke", { error })}</span>;
-  if (finishedAt === null || result === null) return <span className="text-ink-soft">{t("running")}</span>;
-  const wrong = [result.results, result.violations].flatMap((rows) => (Array.isArray(rows) ? rows : []));
+  const { result } = run;
+  if (result === null) return <RunState run={run} />;
+  const wrong = failuresOf(result);
   const counts = shownCounts.flatMap((name) => {
     const count = result[name];
     return typeof count === "number" ? t(`counts.${name}`, { count: format.number(count) }) : [];
   });
   return (
     <>
-      {counts.join(", ")}
-      {result.ok === true && t("clean")}
-      {result.ok === false && <span className="text-alert">{t("violations", { count: wrong.length })}</span>}
+      <RunState run={run} />
+      {counts.length > 0 && <span className="block text-ink-soft">{counts.join(", ")}</span>}
       {wrong.length > 0 && (
         <details className="mt-1 text-xs">
           <summary className="cursor-pointer rounded text-alert">{t("failures")}</summary>

@@ -3,7 +3,7 @@ import Link from "next/link";
 import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { requireAdmin } from "@/admin/admin";
-import { userPath } from "@/admin/reply";
+import { userPath } from "@/admin/path";
 import { type FoundUser, findUsers } from "@/admin/users";
 import { buttonStyle } from "@/components/button-style";
 import { Card } from "@/components/card";

@@ -5,14 +5,12 @@ import { buttonStyle } from "@/components/button-style";
 import { Card } from "@/components/card";
 import { Field, fieldStyle } from "@/components/field";
 import type { SearchParameters } from "@/history/filter";
+import { typedBefore } from "../../typed";
 
-/** Gives or takes. What was typed before a refusal stands in the address, and is typed again. */
+/** Gives or takes. */
 export function AdjustForm({ userId, parameters }: { userId: string; parameters: SearchParameters }) {
   const t = useTranslations("admin.adjust");
-  const typed = (name: string) => {
-    const value = parameters[name];
-    return parameters.problem !== undefined && typeof value === "string" ? value : "";
-  };
+  const typed = typedBefore(parameters, "adjust");
   return (
     <Card title={t("title")} note={t("note")}>
       <form method="post" action="/api/admin/adjust" className="grid gap-4">
@@ -75,7 +73,13 @@ export function AdjustForm({ userId, parameters }: { userId: string; parameters:
           )}
         </Field>
         <label className="flex items-center gap-2 text-sm">
-          <input type="checkbox" name="force" value="yes" className="size-4 accent-accent" />
+          <input
+            type="checkbox"
+            name="force"
+            value="yes"
+            defaultChecked={typed("force") !== ""}
+            className="size-4 accent-accent"
+          />
           {t("force")}
         </label>
         <button type="submit" className={buttonStyle("primary")}>

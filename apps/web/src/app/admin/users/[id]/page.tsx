@@ -2,9 +2,9 @@ import type { Metadata } from "next";
 import Link from "next/link";
 import { notFound, redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
-import { actionsOn } from "@/admin/action";
+import { actionsBehind, actionsOn } from "@/admin/action";
 import { logRead, requireAdmin } from "@/admin/admin";
-import { userPath } from "@/admin/reply";
+import { userPath } from "@/admin/path";
 import { accountOf, isId } from "@/admin/users";
 import { buttonStyle } from "@/components/button-style";
 import { Card } from "@/components/card";
@@ -12,9 +12,9 @@ import { Pages } from "@/components/pages";
 import { getCredits } from "@/credits/server";
 import { readPageIndex, type SearchParameters } from "@/history/filter";
 import { getFormat } from "@/i18n/format";
+import { Activity } from "../../activity";
 import { Outcome } from "../../outcome";
 import { StatusBadge } from "../../status-badge";
-import { Activity } from "./activity";
 import { AdjustForm } from "./adjust-form";
 import { Batches, Holds } from "./batches";
 import { Payments } from "./payments";
@@ -56,6 +56,10 @@ export default async function UserPage({ params, searchParams }: UserPageProps) 
     await credits.getStatement({ userId, pageIndex, pageSize }),
     await actionsOn(userId),
   ];
+  const actionsBehindEntries = await actionsBehind(
+    userId,
+    statement.entries.map(({ id }) => id),
+  );
   const pageCount = Math.max(1, Math.ceil((statement.total ?? 0) / pageSize));
   if (pageIndex >= pageCount) redirect(`${path}?page=${pageCount}`);
   const figures = [
@@ -95,11 +99,16 @@ export default async function UserPage({ params, searchParams }: UserPageProps) 
                   )}
             </p>
           </div>
-          {wallet !== null && (
-            <Link href={`${path}/explain`} className={buttonStyle("secondary")}>
-              {t("explain")}
-            </Link>
-          )}
+          <div className="flex gap-3">
+            {wallet !== null && (
+              <Link href={`${path}/explain`} className={buttonStyle("secondary")}>
+                {t("explain")}
+              </Link>
+            )}
+            <a href="#adjust" className={`${buttonStyle("secondary")} lg:hidden`}>
+              {t("toAdjust")}
+            </a>
+          </div>
         </div>
         <dl className="mt-5 grid grid-cols-2 gap-x-6 gap-y-4 sm:grid-cols-4">
           {figures.map(({ name, value }) => (
@@ -113,13 +122,6 @@ export default async function UserPage({ params, searchParams }: UserPageProps) 
         </dl>
       </section>
       <div className="grid items-start gap-4 sm:gap-6 lg:grid-cols-5">
-        <div className="grid gap-4 sm:gap-6 lg:order-last lg:col-span-2">
-          <AdjustForm userId={userId} parameters={parameters} />
-          {wallet !== null && wallet.status !== "closed" && (
-            <StatusForm userId={userId} isFrozen={wallet.status === "frozen"} />
-          )}
-          <Activity actions={actions} />
-        </div>
         <div className="grid min-w-0 gap-4 sm:gap-6 lg:col-span-3">
           <Batches batches={wallet?.batches ?? []} />
           <Holds holds={holds} />
@@ -128,7 +130,12 @@ export default async function UserPage({ params, searchParams }: UserPageProps) 
             {statement.entries.length === 0 ? (
               <p className="text-sm text-ink-soft">{t("noWallet")}</p>
             ) : (
-              <TransactionList userId={userId} entries={statement.entries} actions={actions} />
+              <TransactionList
+                userId={userId}
+                entries={statement.entries}
+                actions={actionsBehindEntries}
+                parameters={parameters}
+              />
             )}
             <Pages
               label={t("pages")}
@@ -137,6 +144,13 @@ export default async function UserPage({ params, searchParams }: UserPageProps) 
               hrefOf={(page) => `${path}?page=${page}`}
             />
           </Card>
+        </div>
+        <div id="adjust" className="grid min-w-0 scroll-mt-6 gap-4 sm:gap-6 lg:col-span-2">
+          <AdjustForm userId={userId} parameters={parameters} />
+          {wallet !== null && wallet.status !== "closed" && (
+            <StatusForm userId={userId} isFrozen={wallet.status === "frozen"} parameters={parameters} />
+          )}
+          <Activity title={t("activity")} actions={actions} />
         </div>
       </div>
     </>

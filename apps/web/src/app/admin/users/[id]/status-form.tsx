@@ -4,10 +4,21 @@ import { reasonLengthMax, reasonLengthMin } from "@/admin/fields";
 import { buttonStyle } from "@/components/button-style";
 import { Card } from "@/components/card";
 import { Field, fieldStyle } from "@/components/field";
+import type { SearchParameters } from "@/history/filter";
+import { typedBefore } from "../../typed";
 
 /** Freezes a wallet, or lets it spend again. */
-export function StatusForm({ userId, isFrozen }: { userId: string; isFrozen: boolean }) {
+export function StatusForm({
+  userId,
+  isFrozen,
+  parameters,
+}: {
+  userId: string;
+  isFrozen: boolean;
+  parameters: SearchParameters;
+}) {
   const t = useTranslations("admin.adjust");
+  const typed = typedBefore(parameters, "status");
   return (
     <Card title={t(isFrozen ? "unfreeze" : "freeze")} note={t(isFrozen ? "unfreezeNote" : "freezeNote")}>
       <form method="post" action="/api/admin/status" className="grid gap-4">
@@ -22,6 +33,7 @@ export function StatusForm({ userId, isFrozen }: { userId: string; isFrozen: boo
               minLength={reasonLengthMin}
               maxLength={reasonLengthMax}
               autoComplete="off"
+              defaultValue={typed("reason")}
               className={fieldStyle}
             />
           )}

@@ -7,23 +7,27 @@ import { reasonLengthMax, reasonLengthMin } from "@/admin/fields";
 import { useServiceName } from "@/app/app/credits/service-name";
 import { buttonStyle } from "@/components/button-style";
 import { Field, fieldStyle } from "@/components/field";
+import type { SearchParameters } from "@/history/filter";
 import { useFormat } from "@/i18n/format";
+import { typedBefore } from "../../typed";
 
 interface TransactionListProps {
   userId: string;
   entries: readonly StatementEntry[];
+  /** That made some of the entries. */
   actions: readonly AdminAction[];
+  parameters: SearchParameters;
 }
 
 /** Every row with its accounts, its batches and who did it; a spend with a way to give it back. */
-export function TransactionList({ userId, entries, actions }: TransactionListProps) {
+export function TransactionList({ userId, entries, actions, parameters }: TransactionListProps) {
   const format = useFormat();
   const serviceName = useServiceName();
   return (
     <ul className="divide-y divide-line">
       {entries.map((entry) => (
         <li key={entry.id}>
-          <details className="group">
+          <details className="group" open={typedBefore(parameters, "reverse")("transactionId") === entry.id}>
             <summary className="flex cursor-pointer list-none items-baseline justify-between gap-4 rounded py-2.5 text-sm hover:bg-sunken [&::-webkit-details-marker]:hidden">
               <span className="min-w-0">
                 <span className="text-ink-soft tabular-nums">{entry.sequence}. </span>
@@ -44,6 +48,7 @@ export function TransactionList({ userId, entries, actions }: TransactionListPro
               userId={userId}
               entry={entry}
               action={actions.find(({ transactionId }) => transactionId === entry.id)}
+              parameters={parameters}
             />
           </details>
         </li>
@@ -56,10 +61,12 @@ function Details({
   userId,
   entry,
   action,
+  parameters,
 }: {
   userId: string;
   entry: StatementEntry;
   action: AdminAction | undefined;
+  parameters: SearchParameters;
 }) {
   const t = useTranslations("admin.user");
   const tHistory = useTranslations("credits.history");
@@ -112,7 +119,7 @@ function Details({
         )}
       </dl>
       {action && <p className="text-ink-soft">{t("by", { admin: action.adminEmail })}</p>}
-      {returnable > 0 && <ReverseForm userId={userId} transactionId={entry.id} />}
+      {returnable > 0 && <ReverseForm userId={userId} transactionId={entry.id} parameters={parameters} />}
     </div>
   );
 }
@@ -126,8 +133,18 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
   );
 }
 
-function ReverseForm({ userId, transactionId }: { userId: string; transactionId: string }) {
+function ReverseForm({
+  userId,
+  transactionId,
+  parameters,
+}: {
+  userId: string;
+  transactionId: string;
+  parameters: SearchParameters;
+}) {
   const t = useTranslations("admin.adjust");
+  const before = typedBefore(parameters, "reverse");
+  const typed = (name: string) => (before("transactionId") === transactionId ? before(name) : "");
   return (
     <form
       method="post"
@@ -137,10 +154,18 @@ function ReverseForm({ userId, transactionId }: { userId: string; transactionId:
     >
       <input type="hidden" name="userId" value={userId} />
       <input type="hidden" name="transactionId" value={transactionId} />
+      {typeof parameters.page === "string" && <input type="hidden" name="page" value={parameters.page} />}
       <input type="hidden" name="key" value={randomUUID()} />
       <Field label={t("reverseAmount")}>
         {(id) => (
-          <input id={id} name="amount" inputMode="decimal" autoComplete="off" className={fieldStyle} />
+          <input
+            id={id}
+            name="amount"
+            inputMode="decimal"
+            autoComplete="off"
+            defaultValue={typed("amount")}
+            className={fieldStyle}
+          />
         )}
       </Field>
       <Field label={t("reason")}>
@@ -152,6 +177,7 @@ function ReverseForm({ userId, transactionId }: { userId: string; transactionId:
             minLength={reasonLengthMin}
             maxLength={reasonLengthMax}
             autoComplete="off"
+            defaultValue={typed("reason")}
             className={fieldStyle}
           />
         )}

@@ -1,54 +1,64 @@
 import { z } from "zod";
-import { actOnce } from "@/admin/action";
-import { readAdminForm } from "@/admin/admin";
-import { formKey, reasonOf } from "@/admin/fields";
-import { done, refused, userPath } from "@/admin/reply";
-import { isId } from "@/admin/users";
+import { type Move, moveOnce } from "@/admin/action";
+import { readUserForm } from "@/admin/admin";
+import { amountOf, formKey, reasonOf, validityOf } from "@/admin/fields";
+import { userPath } from "@/admin/path";
+import { done, malformed, refused, typedIn } from "@/admin/reply";
 import { field } from "@/security/form";
 
 const adjustment = z.object({
   key: formKey,
   action: z.enum(["grant", "deduct"]),
-  amount: z
-    .string()
-    .regex(/^\d{1,10}(\.\d{1,6})?$/, "AMOUNT")
-    .transform(Number),
+  amount: amountOf,
   reason: reasonOf,
-  /** Of a grant; empty: it never expires. */
-  validityDays: z
-    .string()
-    .regex(/^([1-9]\d{0,4})?$/, "VALIDITY")
-    .transform((text) => (text === "" ? undefined : Number(text))),
+  validityDays: validityOf,
 });
 
 /** Gives or takes credits by hand, once per form. */
 export async function POST(request: Request): Promise<Response> {
-  const read = await readAdminForm(request);
+  const read = await readUserForm(request);
   if (read instanceof Response) return read;
-  const { admin, form, origin } = read;
-  const userId = field(form, "userId");
-  if (!isId(userId)) return new Response("Whose credits?", { status: 400 });
+  const { admin, form, origin, userId } = read;
   const path = userPath(userId);
-  const typed = Object.fromEntries(
-    ["action", "amount", "reason", "validityDays"].map((name) => [name, field(form, name)]),
+  const typed = {
+    form: "adjust",
+    ...typedIn(form, ["action", "amount", "reason", "validityDays", "force"]),
+  };
+  const parsed = adjustment.safeParse(
+    Object.fromEntries(
+      ["key", "action", "amount", "reason", "validityDays"].map((name) => [name, field(form, name)]),
+    ),
   );
-  const parsed = adjustment.safeParse({ ...typed, key: field(form, "key") });
-  if (!parsed.success) return refused(origin, path, parsed.error.issues[0]?.message ?? "UNKNOWN", typed);
+  if (!parsed.success) return malformed(origin, path, parsed.error.issues[0]?.message, typed);
   const { key, action, amount, reason, validityDays } = parsed.data;
+  const deed: Move = { key, action, userId, reason };
   try {
-    await actOnce(admin, { key, action, userId, amount, reason }, (credits, id) => {
-      const deed = {
+    const moved = await moveOnce(admin, deed, async (credits, id) => {
+      const adjusted = {
         userId,
         amount,
         description: reason,
         metadata: { adminAction: id },
         idempotencyKey: `admin:${key}`,
       };
-      if (action === "deduct") return credits.deduct(deed);
-      const force = field(form, "force") !== "";
-      return credits.grant({ ...deed, type: "adjustment", force, ...(validityDays && { validityDays }) });
+      if (action === "deduct") {
+        const { transactionId, deductedAmount, replayed = false } = await credits.deduct(adjusted);
+        return { transactionId, amount: deductedAmount, replayed };
+      }
+      const granted = await credits.grant({
+        ...adjusted,
+        type: "adjustment",
+        force: field(form, "force") !== "",
+        ...(validityDays !== undefined && { validityDays }),
+      });
+      const { transactionId, replayed = false } = granted;
+      return { transactionId, amount: granted.amount ?? amount, replayed };
     });
-    return done(origin, path, action);
+    const isCut = moved.amount < amount;
+    return done(origin, path, isCut ? "grantCut" : action, {
+      amount: String(moved.amount),
+      ...(isCut && { asked: String(amount) }),
+    });
   } catch (error) {
     return refused(origin, path, error, typed);
   }

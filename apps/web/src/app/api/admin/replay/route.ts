@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { recordAction } from "@/admin/action";
+import { recordOnce } from "@/admin/action";
 import { readAdminForm } from "@/admin/admin";
 import { formKey } from "@/admin/fields";
-import { done, refused } from "@/admin/reply";
+import { done, refused, typedIn } from "@/admin/reply";
 import { getCredits } from "@/credits/server";
 import { field } from "@/security/form";
 
@@ -20,11 +20,13 @@ export async function POST(request: Request): Promise<Response> {
   );
   if (!parsed.success) return new Response("Which event?", { status: 400 });
   const { key, eventId, provider } = parsed.data;
+  // Which events the page shows.
+  const filter = typedIn(form, ["status"]);
   try {
-    await recordAction(admin, { key, action: "replay", reason: `${provider} ${eventId}` });
+    await recordOnce(admin, { key, action: "replay", reason: `${provider} ${eventId}` });
     const { outcome } = await (await getCredits()).replayPaymentEvent({ eventId, provider });
-    return done(origin, path, outcome);
+    return done(origin, path, outcome, filter);
   } catch (error) {
-    return refused(origin, path, error);
+    return refused(origin, path, error, filter);
   }
 }

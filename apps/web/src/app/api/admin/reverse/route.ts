@@ -1,47 +1,47 @@
 import { z } from "zod";
-import { actOnce } from "@/admin/action";
-import { readAdminForm } from "@/admin/admin";
-import { formKey, reasonOf } from "@/admin/fields";
-import { done, refused, userPath } from "@/admin/reply";
-import { isId } from "@/admin/users";
+import { moveOnce } from "@/admin/action";
+import { readUserForm } from "@/admin/admin";
+import { amountOf, formKey, reasonOf } from "@/admin/fields";
+import { userPath } from "@/admin/path";
+import { done, malformed, refused, typedIn } from "@/admin/reply";
 import { field } from "@/security/form";
 
 const reversal = z.object({
   key: formKey,
   transactionId: z.uuid("UNKNOWN"),
   /** Empty: all that is not given back yet. */
-  amount: z
-    .string()
-    .regex(/^(\d{1,10}(\.\d{1,6})?)?$/, "AMOUNT")
-    .transform((text) => (text === "" ? undefined : Number(text))),
+  amount: z.union([z.literal("").transform(() => undefined), amountOf], "AMOUNT"),
   reason: reasonOf,
 });
 
 /** Gives a spend back, whole or in part, once per form. */
 export async function POST(request: Request): Promise<Response> {
-  const read = await readAdminForm(request);
+  const read = await readUserForm(request);
   if (read instanceof Response) return read;
-  const { admin, form, origin } = read;
-  const userId = field(form, "userId");
-  if (!isId(userId)) return new Response("Whose credits?", { status: 400 });
+  const { admin, form, origin, userId } = read;
   const path = userPath(userId);
+  // The page of the history that the spend is on.
+  const place = typedIn(form, ["page"]);
+  const typed = { form: "reverse", ...place, ...typedIn(form, ["transactionId", "amount", "reason"]) };
   const parsed = reversal.safeParse(
     Object.fromEntries(["key", "transactionId", "amount", "reason"].map((name) => [name, field(form, name)])),
   );
-  if (!parsed.success) return refused(origin, path, parsed.error.issues[0]?.message ?? "UNKNOWN");
+  if (!parsed.success) return malformed(origin, path, parsed.error.issues[0]?.message, typed);
   const { key, transactionId, amount, reason } = parsed.data;
   try {
-    await actOnce(admin, { key, action: "reverse", userId, amount, reason }, (credits) =>
-      credits.reverse({
+    const moved = await moveOnce(admin, { key, action: "reverse", userId, reason }, async (credits) => {
+      const reversed = await credits.reverse({
         userId,
         transactionId,
         description: reason,
         idempotencyKey: `admin:${key}`,
         ...(amount !== undefined && { amount }),
-      }),
-    );
-    return done(origin, path, "reverse");
+      });
+      const { reversedAmount, replayed = false } = reversed;
+      return { transactionId: reversed.transactionId, amount: reversedAmount, replayed };
+    });
+    return done(origin, path, "reverse", { ...place, amount: String(moved.amount) });
   } catch (error) {
-    return refused(origin, path, error);
+    return refused(origin, path, error, typed);
   }
 }

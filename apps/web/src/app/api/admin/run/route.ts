@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { recordAction } from "@/admin/action";
+import { recordOnce } from "@/admin/action";
 import { readAdminForm } from "@/admin/admin";
 import { formKey } from "@/admin/fields";
 import { done, refused } from "@/admin/reply";
@@ -9,7 +9,7 @@ import { field } from "@/security/form";
 const path = "/admin/jobs";
 const run = z.object({ key: formKey, job: z.enum(["grant", "expire", "audit"]) });
 
-/** Runs a job or the audit now: each may run at any time, twice as well (the contract's routes). */
+/** Runs a job or the audit now, once per form. */
 export async function POST(request: Request): Promise<Response> {
   const read = await readAdminForm(request);
   if (read instanceof Response) return read;
@@ -19,11 +19,13 @@ export async function POST(request: Request): Promise<Response> {
   const { key, job } = parsed.data;
   try {
     const credits = await getCredits();
-    await recordAction(admin, { key, action: `run_${job}` });
+    // A form that was sent twice: it runs already.
+    if (!(await recordOnce(admin, { key, action: `run_${job}`, reason: null })))
+      return done(origin, path, `run_${job}`);
     if (job === "grant") await credits.processDailyGrant();
     else if (job === "expire") await credits.processExpired();
     else await credits.audit();
-    return done(origin, path, job);
+    return done(origin, path, `run_${job}`);
   } catch (error) {
     return refused(origin, path, error);
   }

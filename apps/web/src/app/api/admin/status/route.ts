@@ -1,33 +1,29 @@
 import { z } from "zod";
-import { actOnce } from "@/admin/action";
-import { readAdminForm } from "@/admin/admin";
+import { setStatusOnce } from "@/admin/action";
+import { readUserForm } from "@/admin/admin";
 import { formKey, reasonOf } from "@/admin/fields";
-import { done, refused, userPath } from "@/admin/reply";
-import { isId } from "@/admin/users";
+import { userPath } from "@/admin/path";
+import { done, malformed, refused, typedIn } from "@/admin/reply";
 import { field } from "@/security/form";
 
 const change = z.object({ key: formKey, action: z.enum(["freeze", "unfreeze"]), reason: reasonOf });
 
 /** Stops a wallet from spending, or lets it spend again. */
 export async function POST(request: Request): Promise<Response> {
-  const read = await readAdminForm(request);
+  const read = await readUserForm(request);
   if (read instanceof Response) return read;
-  const { admin, form, origin } = read;
-  const userId = field(form, "userId");
-  if (!isId(userId)) return new Response("Whose credits?", { status: 400 });
+  const { admin, form, origin, userId } = read;
   const path = userPath(userId);
+  const typed = { form: "status", ...typedIn(form, ["reason"]) };
   const parsed = change.safeParse(
     Object.fromEntries(["key", "action", "reason"].map((name) => [name, field(form, name)])),
   );
-  if (!parsed.success) return refused(origin, path, parsed.error.issues[0]?.message ?? "UNKNOWN");
+  if (!parsed.success) return malformed(origin, path, parsed.error.issues[0]?.message, typed);
   const { key, action, reason } = parsed.data;
   try {
-    await actOnce(admin, { key, action, userId, reason }, async (credits) => {
-      await credits[action]({ userId });
-      return {};
-    });
+    await setStatusOnce(admin, { key, action, userId, reason });
     return done(origin, path, action);
   } catch (error) {
-    return refused(origin, path, error);
+    return refused(origin, path, error, typed);
   }
 }
