@@ -65,7 +65,7 @@ test("the seed makes a demo user whose history has months, several batches, a re
 
     const admin = new Visitor(server.url, "admin@example.com", "admin-admin-admin");
     await admin.signIn();
-    expect(await (await admin.fetch("/admin")).text()).toContain("it adds up");
+    expect(await (await admin.fetch("/admin")).text()).toContain("It adds up");
   } finally {
     await server.stop();
   }

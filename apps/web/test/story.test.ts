@@ -122,7 +122,7 @@ describe.skipIf(isWithoutBrowser)("the whole story in a browser", () => {
       await adminPage.getByLabel(t.admin.adjust.amount, { exact: true }).fill("5");
       await adminPage.getByLabel(t.admin.adjust.reason).first().fill("For telling the story");
       await adminPage.getByRole("button", { name: t.admin.adjust.submit }).click();
-      await adminPage.getByText(t.admin.done.grant).waitFor();
+      await adminPage.getByRole("status").getByText(t.admin.done.grant.replace("{amount}", "5")).waitFor();
       await picture(adminPage, "admin-user");
       await adminPage.getByRole("link", { name: t.admin.user.explain }).click();
       await adminPage.waitForURL("**/explain");
