@@ -1,6 +1,6 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { check, colorSchemes, isWithoutBrowser, launchBrowser, widths } from "./browser.ts";
+import { check, isWithoutBrowser, languageVariants, launchBrowser } from "./browser.ts";
 import { Visitor } from "./visitor.ts";
 import { startWebServer, temporaryDirectory, type WebServer } from "./web-server.ts";
 
@@ -88,27 +88,25 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
     await page.context().close();
   });
 
-  describe.each(["en-US", "zh-CN"])("in %s", (locale) => {
-    test.each(widths.flatMap((width) => colorSchemes.map((scheme) => [width, scheme] as const)))(
-      "the pages are accessible and whole, %i px wide in the %s theme",
-      async (width, colorScheme) => {
-        const page = await open({ viewport: { width, height: 900 }, colorScheme, locale });
-        const variant = `${locale}-${colorScheme}-${width}`;
-        for (const [name, path] of [
-          ["admin", "/admin"],
-          ["admin-users", "/admin/users"],
-          ["admin-user", `/admin/users/${ada.userId}?problem=REASON&form=adjust&amount=5`],
-          ["admin-explain", `/admin/users/${ada.userId}/explain`],
-          ["admin-jobs", "/admin/jobs?done=run_audit"],
-          ["admin-events", "/admin/events"],
-        ] as const) {
-          await page.goto(path);
-          for (const details of await page.locator("details").all())
-            await details.evaluate((element) => element.setAttribute("open", ""));
-          await check(page, name, variant);
-        }
-        await page.context().close();
-      },
-    );
-  });
+  test.each(languageVariants)(
+    "the pages are accessible and whole in %s, %i px wide in the %s theme",
+    async (locale, width, colorScheme) => {
+      const page = await open({ viewport: { width, height: 900 }, colorScheme, locale });
+      const variant = `${locale}-${colorScheme}-${width}`;
+      for (const [name, path] of [
+        ["admin", "/admin"],
+        ["admin-users", "/admin/users"],
+        ["admin-user", `/admin/users/${ada.userId}?problem=REASON&form=adjust&amount=5`],
+        ["admin-explain", `/admin/users/${ada.userId}/explain`],
+        ["admin-jobs", "/admin/jobs?done=run_audit"],
+        ["admin-events", "/admin/events"],
+      ] as const) {
+        await page.goto(path);
+        for (const details of await page.locator("details").all())
+          await details.evaluate((element) => element.setAttribute("open", ""));
+        await check(page, name, variant);
+      }
+      await page.context().close();
+    },
+  );
 });

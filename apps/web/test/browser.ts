@@ -27,6 +27,13 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/
 
 export const widths = [390, 1440] as const;
 export const colorSchemes = ["light", "dark"] as const;
+/** Each language in both widths and both themes, not each with each: what a language makes wide, no theme makes narrow. */
+export const languageVariants = [
+  ["en-US", 390, "dark"],
+  ["en-US", 1440, "light"],
+  ["zh-CN", 390, "light"],
+  ["zh-CN", 1440, "dark"],
+] as const;
 export const password = "correct horse battery";
 
 if (!chromiumProgram) {

@@ -1,6 +1,6 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { check, colorSchemes, isWithoutBrowser, launchBrowser, widths } from "./browser.ts";
+import { check, isWithoutBrowser, languageVariants, launchBrowser } from "./browser.ts";
 import { Visitor } from "./visitor.ts";
 import { startWebServer, temporaryDirectory, type WebServer } from "./web-server.ts";
 
@@ -142,23 +142,23 @@ describe.skipIf(isWithoutBrowser)("a user's credits in a browser", () => {
     await close(page);
   });
 
-  describe.each(["en-US", "zh-CN"])("in %s", (locale) => {
-    test.each(widths.flatMap((width) => colorSchemes.map((colorScheme) => [width, colorScheme] as const)))(
-      "the pages are accessible and whole, %i px wide in the %s theme",
-      async (width, colorScheme) => {
-        const page = await open({ width, colorScheme, locale });
-        const variant = `${locale}-${colorScheme}-${width}`;
-        expect(await page.locator("html").getAttribute("lang")).toBe(locale === "en-US" ? "en" : "zh-CN");
-        await check(page, "credits", variant);
-        await page.goto("/app/credits/usage");
-        await page.locator("figure svg.recharts-surface").waitFor();
-        await page.locator("details summary").click();
-        await check(page, "usage", variant);
-        await page.goto("/app/credits/history?type=consumption");
-        await page.locator("tbody details summary").first().click();
-        await check(page, "history", variant);
-        await close(page);
-      },
-    );
-  });
+  test.each(languageVariants)(
+    "the pages are accessible and whole in %s, %i px wide in the %s theme",
+    async (locale, width, colorScheme) => {
+      const page = await open({ width, colorScheme, locale });
+      const variant = `${locale}-${colorScheme}-${width}`;
+      expect(await page.locator("html").getAttribute("lang")).toBe(locale === "en-US" ? "en" : "zh-CN");
+      await check(page, "credits", variant);
+      await page.goto("/app/credits/usage");
+      await page.locator("figure svg.recharts-surface").waitFor();
+      await page.locator("details summary").click();
+      await check(page, "usage", variant);
+      await page.goto("/app/credits/history?type=consumption");
+      await page.locator("tbody details summary").first().click();
+      await check(page, "history", variant);
+      await page.goto("/app/settings?problem=EMAIL");
+      await check(page, "settings", variant);
+      await close(page);
+    },
+  );
 });

@@ -1,6 +1,7 @@
 import type { Overview } from "creditkit";
 import { useTranslations } from "next-intl";
 import { useServiceName } from "@/app/app/credits/service-name";
+import { TableHead } from "@/components/table-head";
 import { useFormat } from "@/i18n/format";
 
 export function ServiceTable({ services }: Pick<Overview, "services">) {
@@ -37,19 +38,7 @@ function SimpleTable({ columns, rows, empty }: { columns: string[]; rows: string
   if (rows.length === 0) return <p className="text-sm text-ink-soft">{empty}</p>;
   return (
     <table className="w-full text-sm tabular-nums">
-      <thead className="text-ink-soft">
-        <tr className="border-b border-line">
-          {columns.map((column, index) => (
-            <th
-              key={column}
-              scope="col"
-              className={`pb-2 font-medium ${index === 0 ? "text-left" : "text-right"}`}
-            >
-              {column}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <TableHead columns={columns.map((name, index) => ({ name, isNumber: index > 0 }))} />
       <tbody className="divide-y divide-line">
         {rows.map(([name, ...values]) => (
           <tr key={name}>

@@ -1,5 +1,6 @@
 import type { Payment } from "creditkit";
 import { useTranslations } from "next-intl";
+import { TableHead } from "@/components/table-head";
 import { creditsConfig } from "@/config/credits";
 import { useFormat } from "@/i18n/format";
 
@@ -12,22 +13,14 @@ export function PaymentTable({ payments }: { payments: readonly Payment[] }) {
   }
   return (
     <table className="w-full text-sm">
-      <thead className="text-left text-ink-soft">
-        <tr className="border-b border-line">
-          <th scope="col" className="pb-2 font-medium">
-            {t("what")}
-          </th>
-          <th scope="col" className="hidden pb-2 font-medium sm:table-cell">
-            {t("when")}
-          </th>
-          <th scope="col" className="hidden pr-4 pb-2 text-right font-medium sm:table-cell">
-            {t("credits")}
-          </th>
-          <th scope="col" className="pb-2 text-right font-medium">
-            {t("paid")}
-          </th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          { name: t("what") },
+          { name: t("when"), isWide: true },
+          { name: t("credits"), isNumber: true, isWide: true },
+          { name: t("paid"), isNumber: true },
+        ]}
+      />
       <tbody className="divide-y divide-line">
         {payments.map((payment) => (
           <tr key={`${payment.provider} ${payment.paymentId}`} className="align-top">

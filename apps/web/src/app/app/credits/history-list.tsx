@@ -1,5 +1,6 @@
 import type { StatementEntry } from "creditkit";
 import { useTranslations } from "next-intl";
+import { TableHead } from "@/components/table-head";
 import { useFormat } from "@/i18n/format";
 import { EntryDetails } from "./entry-details";
 import { useServiceName } from "./service-name";
@@ -10,19 +11,13 @@ export function HistoryList({ entries }: { entries: readonly StatementEntry[] })
   if (entries.length === 0) return <Empty>{t("empty")}</Empty>;
   return (
     <table className="w-full text-sm">
-      <thead className="text-left text-ink-soft">
-        <tr className="border-b border-line">
-          <th scope="col" className="pb-2 font-medium">
-            {t("what")}
-          </th>
-          <th scope="col" className="hidden pb-2 font-medium sm:table-cell">
-            {t("when")}
-          </th>
-          <th scope="col" className="pb-2 text-right font-medium">
-            {t("amount")}
-          </th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          { name: t("what") },
+          { name: t("when"), isWide: true },
+          { name: t("amount"), isNumber: true },
+        ]}
+      />
       <tbody className="divide-y divide-line">
         {entries.map((entry) => (
           <Row key={entry.id} entry={entry} />

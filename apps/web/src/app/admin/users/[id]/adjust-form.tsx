@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { useTranslations } from "next-intl";
-import { reasonLengthMax, reasonLengthMin } from "@/admin/fields";
 import { buttonStyle } from "@/components/button-style";
 import { Card } from "@/components/card";
 import { Field, fieldStyle } from "@/components/field";
 import type { SearchParameters } from "@/history/filter";
 import { typedBefore } from "../../typed";
+import { ReasonField } from "./reason-field";
 
 /** Gives or takes. */
 export function AdjustForm({ userId, parameters }: { userId: string; parameters: SearchParameters }) {
@@ -58,20 +58,7 @@ export function AdjustForm({ userId, parameters }: { userId: string; parameters:
             )}
           </Field>
         </div>
-        <Field label={t("reason")} hint={t("reasonHint")}>
-          {(id) => (
-            <input
-              id={id}
-              name="reason"
-              required
-              minLength={reasonLengthMin}
-              maxLength={reasonLengthMax}
-              autoComplete="off"
-              defaultValue={typed("reason")}
-              className={fieldStyle}
-            />
-          )}
-        </Field>
+        <ReasonField typed={typed("reason")} />
         <label className="flex items-center gap-2 text-sm">
           <input
             type="checkbox"

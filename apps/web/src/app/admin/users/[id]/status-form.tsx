@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { useTranslations } from "next-intl";
-import { reasonLengthMax, reasonLengthMin } from "@/admin/fields";
 import { buttonStyle } from "@/components/button-style";
 import { Card } from "@/components/card";
-import { Field, fieldStyle } from "@/components/field";
 import type { SearchParameters } from "@/history/filter";
 import { typedBefore } from "../../typed";
+import { ReasonField } from "./reason-field";
 
 /** Freezes a wallet, or lets it spend again. */
 export function StatusForm({
@@ -24,20 +23,7 @@ export function StatusForm({
       <form method="post" action="/api/admin/status" className="grid gap-4">
         <input type="hidden" name="userId" value={userId} />
         <input type="hidden" name="key" value={randomUUID()} />
-        <Field label={t("reason")} hint={t("reasonHint")}>
-          {(id) => (
-            <input
-              id={id}
-              name="reason"
-              required
-              minLength={reasonLengthMin}
-              maxLength={reasonLengthMax}
-              autoComplete="off"
-              defaultValue={typed("reason")}
-              className={fieldStyle}
-            />
-          )}
-        </Field>
+        <ReasonField typed={typed("reason")} />
         <button
           type="submit"
           name="action"

@@ -3,13 +3,13 @@ import type { StatementEntry } from "creditkit";
 import { useTranslations } from "next-intl";
 import type { ReactNode } from "react";
 import type { AdminAction } from "@/admin/action";
-import { reasonLengthMax, reasonLengthMin } from "@/admin/fields";
 import { useServiceName } from "@/app/app/credits/service-name";
 import { buttonStyle } from "@/components/button-style";
 import { Field, fieldStyle } from "@/components/field";
 import type { SearchParameters } from "@/history/filter";
 import { useFormat } from "@/i18n/format";
 import { typedBefore } from "../../typed";
+import { ReasonField } from "./reason-field";
 
 interface TransactionListProps {
   userId: string;
@@ -168,20 +168,7 @@ function ReverseForm({
           />
         )}
       </Field>
-      <Field label={t("reason")}>
-        {(id) => (
-          <input
-            id={id}
-            name="reason"
-            required
-            minLength={reasonLengthMin}
-            maxLength={reasonLengthMax}
-            autoComplete="off"
-            defaultValue={typed("reason")}
-            className={fieldStyle}
-          />
-        )}
-      </Field>
+      <ReasonField typed={typed("reason")} />
       <button type="submit" className={buttonStyle("secondary")}>
         {t("reverseSubmit")}
       </button>

@@ -1,5 +1,6 @@
 import { useTranslations } from "next-intl";
 import { ScrollArea } from "@/components/scroll-area";
+import { TableHead } from "@/components/table-head";
 import { useFormat } from "@/i18n/format";
 import type { UsageSummary } from "@/usage/summary";
 import { useServiceName } from "../service-name";
@@ -65,22 +66,14 @@ export function ServiceTable({ summary }: { summary: UsageSummary }) {
   if (services.length === 0) return <p className="text-sm text-ink-soft">—</p>;
   return (
     <table className="w-full text-sm tabular-nums">
-      <thead className="text-left text-ink-soft">
-        <tr className="border-b border-line">
-          <th scope="col" className="pb-2 font-medium">
-            {t("service")}
-          </th>
-          <th scope="col" className="pb-2 text-right font-medium">
-            {t("spends")}
-          </th>
-          <th scope="col" className="pb-2 text-right font-medium">
-            {t("credits")}
-          </th>
-          <th scope="col" className="pb-2 text-right font-medium">
-            {t("share")}
-          </th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          { name: t("service") },
+          { name: t("spends"), isNumber: true },
+          { name: t("credits"), isNumber: true },
+          { name: t("share"), isNumber: true },
+        ]}
+      />
       <tbody className="divide-y divide-line">
         {services.map(({ service, amount, spends }) => (
           <tr key={service}>
