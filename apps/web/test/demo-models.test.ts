@@ -74,6 +74,11 @@ describe("what the demo model says", () => {
     expect(demoAnswer(name ? suggestions[name].text : "", {}).text).toMatch(about);
   });
 
+  test("is Chinese for whoever asks in Chinese", () => {
+    for (const { text } of Object.values(messages["zh-CN"].chat.suggestions))
+      expect(demoAnswer(text, {}).text).toContain("**演示模型**");
+  });
+
   test("says of anything else that it is the demo model", () => {
     expect(demoAnswer("What is the weather like?", {}).text).toContain("**demo model**");
   });

@@ -16,7 +16,7 @@ const briefParagraphs = 3;
 
 /** The canned answer that fits a message best; the same message always gets the same one. */
 export function demoAnswer(message: string, { reasons, isBrief }: AnswerManner): DemoAnswer {
-  const topic = topics.find(({ about }) => about.test(message)) ?? otherTopic;
+  const topic = [...topics, chineseTopic].find(({ about }) => about.test(message)) ?? otherTopic;
   const paragraphs = topic.text.trim().split("\n\n");
   const text = (isBrief ? paragraphs.slice(0, briefParagraphs) : paragraphs).join("\n\n");
   return { text, ...(reasons && { reasoning: topic.reasoning.trim() }) };
@@ -111,6 +111,24 @@ Two unhurried days in **Kyoto**, sorted so that you never cross the city twice:
 Take a transit card rather than a day pass, and walk wherever a stretch is shorter than two stops: the small streets are the better half of the city.`,
   },
 ];
+
+/** Whatever is asked in Chinese: one answer, so that a Chinese page is not answered in English. */
+const chineseTopic: Topic = {
+  about: /\p{Script=Han}/u,
+  reasoning: `
+我是演示模型，说的话都是预先写好的。应当先说明这一点，再给出几件可以在本页试一试的事：停止按钮、换一个模型，以及把积分用完。`,
+  text: `
+感谢提问。先说明一点：我是**演示模型**，输出的是预先写好的文字，这样无需任何模型服务商的账号，页面也能正常使用。服务器配置 Gemini 密钥后，同一页面就会连接真正的模型。
+
+除了我的话，其余都是真实的。开始回答之前，系统已为这次回答预留了积分；回答过程中会统计 token；结束后只按实际的 token 扣费，多余的立即退回。
+
+可以试试这些：
+
+1. 在句子中间**点停止**，只需为已经写出的部分付费。
+2. 在上方**换一个模型**，每个 token 的价格会变，回答下方的费用也随之变化。
+3. **一直提问**直到积分用完。付不起的消息会在调用模型之前被拒绝，不收任何费用。
+4. 在另一个标签页打开 \`/app/credits\`，对照明细与本页显示的费用。`,
+};
 
 const otherTopic: Topic = {
   about: /(?:)/,
