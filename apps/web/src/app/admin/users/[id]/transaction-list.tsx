@@ -150,7 +150,7 @@ function ReverseForm({
       method="post"
       action="/api/admin/reverse"
       aria-label={t("reverse")}
-      className="grid items-end gap-3 border-t border-line pt-3 sm:grid-cols-[8rem_1fr_auto]"
+      className="grid items-start gap-3 border-t border-line pt-3 sm:grid-cols-[8rem_1fr_auto]"
     >
       <input type="hidden" name="userId" value={userId} />
       <input type="hidden" name="transactionId" value={transactionId} />
@@ -169,7 +169,8 @@ function ReverseForm({
         )}
       </Field>
       <ReasonField typed={typed("reason")} />
-      <button type="submit" className={buttonStyle("secondary")}>
+      {/* Level with the fields: below a label's height. */}
+      <button type="submit" className={`${buttonStyle("secondary")} sm:mt-5`}>
         {t("reverseSubmit")}
       </button>
     </form>
