@@ -100,6 +100,7 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
         ["admin-explain", `/admin/users/${ada.userId}/explain`],
         ["admin-jobs", "/admin/jobs?done=run_audit"],
         ["admin-events", "/admin/events"],
+        ["demo-pay-admin", "/demo-pay/admin"],
       ] as const) {
         await page.goto(path);
         for (const details of await page.locator("details").all())
