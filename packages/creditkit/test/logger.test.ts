@@ -159,6 +159,12 @@ describeLedger("the logger", (ledger) => {
     const counts = { processedBatches: 1, processedUsers: 1, totalExpiredAmount: 7 };
     const none = { processedBatches: 0, processedUsers: 0, totalExpiredAmount: 0 };
     const durationMs = expect.any(Number);
+    // The run is worth more than the note of it.
+    const unnoted = [
+      "warn",
+      { job: "grant", error: "Error", code: "53100" },
+      "A job's run could not be written down",
+    ];
     expect([...lines, ...broken.lines]).toEqual([
       ["error", { job: "expire", durationMs, ...none, failed: 1 }, "A job has finished"],
       ["info", { job: "expire", durationMs, ...counts }, "A job has finished"],
@@ -174,7 +180,9 @@ describeLedger("the logger", (ledger) => {
         },
         "A job has finished",
       ],
+      unnoted,
       ["error", { job: "grant", durationMs, error: "Error", code: "53100" }, "A job broke"],
+      unnoted,
     ]);
   });
 
