@@ -155,7 +155,7 @@ describe.each(["grant", "expire"])("the cron route %s (rule 32)", (job) => {
     const response = await anonymous.fetch(path, bearer(`Bearer ${secret}`));
     const body = await response.json();
     expect(response.status).toBe(200);
-    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(response.headers.get("cache-control")).toBe("private, no-store");
     expect(body).toEqual({
       success: true,
       jobId: expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
