@@ -1,6 +1,6 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { check, colorSchemes, isWithoutBrowser, launchBrowser, signUp, widths } from "./browser.ts";
+import { check, isWithoutBrowser, launchBrowser, longVariants, signUp } from "./browser.ts";
 import { startWebServer, type WebServer } from "./web-server.ts";
 
 const bonus = 20;
@@ -223,8 +223,9 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
     expect(await page.getByTestId("cost").count()).toBe(4);
   });
 
-  describe.each(colorSchemes)("%s", (colorScheme) => {
-    test.each(widths)("at %i pixels, both pages are accessible and fit in every state", async (width) => {
+  test.each(longVariants)(
+    "at %i pixels in the %s theme, both pages are accessible and fit in every state",
+    async (width, colorScheme) => {
       const variant = `${colorScheme}-${width}`;
       const tab = await newcomer({ viewport: { width, height: width === 390 ? 844 : 900 }, colorScheme });
       await tab.goto("/app/ai/chat");
@@ -254,6 +255,6 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
       await tab.getByRole("alert").filter({ hasText: "Out of credits" }).waitFor();
       await check(tab, "image short", variant);
       await tab.context().close();
-    });
-  });
+    },
+  );
 });

@@ -27,6 +27,11 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/
 
 export const widths = [390, 1440] as const;
 export const colorSchemes = ["light", "dark"] as const;
+/** Both widths and both themes, for pages whose states take long to reach. */
+export const longVariants = [
+  [390, "dark"],
+  [1440, "light"],
+] as const;
 /** Each language in both widths and both themes, not each with each: what a language makes wide, no theme makes narrow. */
 export const languageVariants = [
   ["en-US", 390, "dark"],

@@ -1,6 +1,6 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { check, colorSchemes, isWithoutBrowser, launchBrowser, password, signUp, widths } from "./browser.ts";
+import { check, isWithoutBrowser, launchBrowser, longVariants, password, signUp } from "./browser.ts";
 import { Visitor } from "./visitor.ts";
 import { startWebServer, temporaryDirectory, type WebServer } from "./web-server.ts";
 
@@ -94,7 +94,7 @@ describe.skipIf(isWithoutBrowser)("buying in a browser, without any key", () => 
     await page.context().close();
   });
 
-  test.each(widths.flatMap((width) => colorSchemes.map((scheme) => [width, scheme] as const)))(
+  test.each(longVariants)(
     "the pages are accessible and whole, %i px wide in the %s theme",
     async (width, colorScheme) => {
       const context = await browser.newContext({

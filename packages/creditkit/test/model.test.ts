@@ -1175,7 +1175,7 @@ const steps = weights.flatMap(([one, weight]) => Array<typeof one>(weight).fill(
 
 // FC_SEED repeats a run that failed, FC_RUNS makes it longer.
 const seed = Number(process.env.FC_SEED ?? Date.now() % 2 ** 31);
-const runs = Number(process.env.FC_RUNS ?? 110);
+const runs = Number(process.env.FC_RUNS ?? 100);
 
 /** What so many random steps cannot miss. */
 const expectedOutcomes = [
