@@ -30,6 +30,10 @@ begin
   );
   select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id for update;
   v_at := greatest(v_wallet.last_at, credits.clock(p_now));
+  if v_wallet.held > 0 then
+    perform credits.end_timed_out_holds(array[p_user_id], v_at, null);
+    select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id;
+  end if;
 
   -- Look-ups as in credits.consume.
   select transaction.*
@@ -59,10 +63,6 @@ begin
 
   if v_wallet.user_id is null then
     return jsonb_build_object('code', 'USER_BALANCE_NOT_FOUND');
-  end if;
-  if v_wallet.held > 0 then
-    perform credits.end_timed_out_holds(array[p_user_id], v_at, null);
-    select wallet.* into v_wallet from credits.wallet where wallet.user_id = p_user_id;
   end if;
   v_available := greatest(0, credits.free_credits(p_user_id, v_at) - v_wallet.debt);
   if v_available < v_asked.amount then
