@@ -1,6 +1,6 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { check, colorSchemes, isWithoutBrowser, launchBrowser, password, widths } from "./browser.ts";
+import { check, isWithoutBrowser, launchBrowser, longVariants, password } from "./browser.ts";
 import { newId } from "./visitor.ts";
 import { startWebServer, type WebServer } from "./web-server.ts";
 
@@ -112,8 +112,9 @@ describe.skipIf(isWithoutBrowser)("in a browser", () => {
     expect(await balance()).toBe("10");
   });
 
-  describe.each(colorSchemes)("%s", (colorScheme) => {
-    test.each(widths)("at %i pixels, every page is accessible and fits", async (width) => {
+  test.each(longVariants)(
+    "at %i pixels in the %s theme, every page is accessible and fits",
+    async (width, colorScheme) => {
       const storageState = await page.context().storageState();
       const visitor = await open({ viewport: { width, height: 900 }, colorScheme });
       const user = await open({ viewport: { width, height: 900 }, colorScheme, storageState });
@@ -131,6 +132,6 @@ describe.skipIf(isWithoutBrowser)("in a browser", () => {
       }
       await visitor.context().close();
       await user.context().close();
-    });
-  });
+    },
+  );
 });
