@@ -221,9 +221,8 @@ describe("with the demo", () => {
     const foreign = { origin: "https://evil.example" };
     expect((await send(ada, "/api/demo-pay", { order, decision: "pay" }, foreign)).status).toBe(403);
     expect((await send(ada, "/api/checkout", { priceId: "price_credits_lite" }, foreign)).status).toBe(403);
-    expect(
-      (await send(ada, "/api/demo-pay", { order: `${order.slice(0, -1)}0`, decision: "pay" })).status,
-    ).toBe(400);
+    const forged = order.replace(/.$/, (last) => (last === "0" ? "1" : "0"));
+    expect((await send(ada, "/api/demo-pay", { order: forged, decision: "pay" })).status).toBe(400);
     expect((await send(ada, "/api/demo-pay", { order, decision: "constructor" })).status).toBe(400);
     expect(await available(ada)).toBe(20);
 
