@@ -1,3 +1,4 @@
+export { type ApiCaller, type ApiKey, ApiScope, type CreateApiKeyParams } from "./core/api-key.ts";
 export type { Metadata } from "./core/argument.ts";
 export type { AuditResult, Violation } from "./core/audit.ts";
 export type {
@@ -80,3 +81,17 @@ export {
 } from "./core/transaction.ts";
 export type { DailyUsage, UsageParams } from "./core/usage.ts";
 export type { CreditsInfo, UserParams, WalletDetails } from "./core/wallet.ts";
+export type {
+  DeliverWebhooksResult,
+  OutgoingWebhook,
+  SendWebhook,
+  WebhookAttempt,
+  WebhookDelivery,
+  WebhookDeliveryStatus,
+} from "./core/webhook-delivery.ts";
+export type {
+  WebhookEndpoint,
+  WebhookEndpointChange,
+  WebhookEndpointParams,
+  WebhookEventType,
+} from "./core/webhook-endpoint.ts";

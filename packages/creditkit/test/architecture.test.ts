@@ -72,6 +72,7 @@ describe("who may import whom", () => {
       "adapters/stripe-event.ts": ["adapters/stripe-message.ts", "adapters/stripe-plan.ts"],
       "adapters/stripe-message.ts": [],
       "adapters/stripe-plan.ts": ["adapters/stripe-message.ts"],
+      "adapters/webhooks.ts": [],
       "adapters/testing.ts": ["@electric-sql/pglite", "adapters/pglite.ts"],
     };
     const strangers = from("adapters/").filter(

@@ -205,7 +205,7 @@ export function losingAnswers(database: Database, times: number): Database {
       const rows = await database.query(text, parameters);
       if (
         left > 0 &&
-        /credits\.(consume|grant|grant_monthly|expire|hold|settle|reverse|deduct|erase_user|apply_payment_event)(_for)?\(/.test(
+        /credits\.(consume|grant|grant_monthly|expire|hold|settle|reverse|deduct|erase_user|apply_payment_event|create_api_key)(_for)?\(/.test(
           text,
         )
       ) {

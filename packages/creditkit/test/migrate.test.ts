@@ -313,6 +313,9 @@ describeLedger("the schema", (ledger) => {
        where indisunique order by 1, 2`,
     );
     expect(keys.filter(({ first }) => first !== "user_id")).toEqual([
+      // Other programs', and what is on its way to them.
+      { name: "api_key", first: "hash" },
+      { name: "api_key", first: "id" },
       // A provider's names are whose it has to say.
       { name: "dispute", first: "provider" },
       // Erased: the hash is all there is of the user.
@@ -326,9 +329,13 @@ describeLedger("the schema", (ledger) => {
       { name: "provider_object", first: "provider" },
       { name: "purchase", first: "purchase_id" },
       { name: "refund", first: "provider" },
+      { name: "webhook_delivery", first: "message_id" },
+      { name: "webhook_endpoint", first: "id" },
+      { name: "webhook_message", first: "id" },
     ]);
     expect(new Set(keys.map(({ name }) => name))).toEqual(
       new Set([
+        "api_key",
         "dispute",
         "erased_user",
         "installation",
@@ -344,6 +351,9 @@ describeLedger("the schema", (ledger) => {
         "transaction",
         "hold",
         "subscription",
+        "webhook_delivery",
+        "webhook_endpoint",
+        "webhook_message",
       ]),
     );
   });

@@ -37,6 +37,48 @@ it("the privileges in the PostgreSQL guide are enough for everything an applicat
     });
     expect(await credits.processDailyGrant()).toMatchObject({ failed: 0 });
     await credits.processExpired();
+    await credits.unfreeze({ userId });
+    const { holdId } = await credits.hold({ userId, amount: 1, service: "chat" });
+    const { endpointId } = await credits.createWebhookEndpoint({ url: "https://example.com" });
+    const { transactionId } = await credits.settle({ userId, holdId, amount: 1 });
+    await credits.reverse({ userId, transactionId });
+    await credits.deliverWebhooks(async () => ({ error: "none" }));
+    await credits.deleteWebhookEndpoint({ endpointId });
+    const { key, keyId } = await credits.createApiKey({ name: "shop", scopes: ["read"] });
+    expect(await credits.verifyApiKey(key)).toMatchObject({ keyId });
+    await credits.revokeApiKey({ keyId });
+    const payment = { provider: "stripe", userId, currency: "usd", occurredAt: new Date() };
+    expect(
+      await credits.applyPaymentEvent({
+        ...payment,
+        type: "purchase.paid",
+        eventId: "evt_1",
+        paymentIds: ["pi_1", "ch_1"],
+        priceId: "price_credits_lite",
+        amountPaid: 999,
+      }),
+    ).toMatchObject({ outcome: "applied" });
+    expect(
+      await credits.applyPaymentEvent({
+        ...payment,
+        type: "payment.refunded",
+        eventId: "evt_2",
+        paymentIds: ["pi_1"],
+        refund: { id: "re_1", amount: 100 },
+      }),
+    ).toMatchObject({ outcome: "applied" });
+    expect(
+      await credits.applyPaymentEvent({
+        ...payment,
+        type: "dispute.changed",
+        eventId: "evt_3",
+        disputeId: "dp_1",
+        paymentIds: ["pi_1"],
+        amount: 100,
+        status: "open",
+      }),
+    ).toMatchObject({ outcome: "applied" });
+    expect(await credits.getJobRuns()).toHaveLength(2);
     expect(await credits.getInfo({ userId })).toMatchObject({ availableCredits: expect.any(Number) });
     expect(await credits.audit()).toEqual({ ok: true, violations: [] });
     await expect(pool.query("update credits.transaction set amount = 1")).rejects.toMatchObject({

@@ -92,6 +92,7 @@ begin
     where wallet.user_id = p_user_id;
   end if;
 
+  perform credits.erase_webhook_messages(p_user_id, p_pseudonym);
   update credits.subscription
   set user_id = p_pseudonym
   where subscription.user_id = p_user_id;

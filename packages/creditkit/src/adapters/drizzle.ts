@@ -6,6 +6,7 @@ import {
   customType,
   foreignKey,
   index,
+  integer,
   jsonb,
   pgSchema,
   primaryKey,
@@ -330,4 +331,74 @@ export const erasedUser = creditsSchema.table(
     forfeited: units("forfeited").notNull(),
   },
   (table) => [unique("erased_user_pseudonym_key").on(table.pseudonym)],
+);
+
+export const apiKey = creditsSchema.table(
+  "api_key",
+  {
+    id: uuid("id").primaryKey(),
+    name: text("name").notNull(),
+    prefix: text("prefix").notNull(),
+    hash: bytes("hash").notNull(),
+    scopes: text("scopes").array().notNull(),
+    createdAt: instant("created_at").notNull(),
+    expiresAt: instant("expires_at"),
+    lastUsedAt: instant("last_used_at"),
+    revokedAt: instant("revoked_at"),
+  },
+  (table) => [unique("api_key_hash_key").on(table.hash)],
+);
+
+export const webhookEndpoint = creditsSchema.table("webhook_endpoint", {
+  id: uuid("id").primaryKey(),
+  url: text("url").notNull(),
+  description: text("description"),
+  secret: text("secret").notNull(),
+  eventTypes: text("event_types").array(),
+  lowBalance: units("low_balance"),
+  isEnabled: boolean("is_enabled").notNull().default(true),
+  disabledReason: text("disabled_reason"),
+  createdAt: instant("created_at").notNull(),
+});
+
+export const webhookMessage = creditsSchema.table(
+  "webhook_message",
+  {
+    id: uuid("id").primaryKey(),
+    userId: text("user_id").notNull(),
+    transactionId: uuid("transaction_id").notNull(),
+    type: text("type").notNull(),
+    body: text("body").notNull(),
+    createdAt: instant("created_at").notNull(),
+  },
+  (table) => [
+    index("webhook_message_user").on(table.userId),
+    index("webhook_message_age").on(table.createdAt),
+  ],
+);
+
+export const webhookDelivery = creditsSchema.table(
+  "webhook_delivery",
+  {
+    messageId: uuid("message_id")
+      .notNull()
+      .references(() => webhookMessage.id, { onDelete: "cascade" }),
+    endpointId: uuid("endpoint_id")
+      .notNull()
+      .references(() => webhookEndpoint.id, { onDelete: "cascade" }),
+    status: text("status", { enum: ["pending", "delivered", "failed"] })
+      .notNull()
+      .default("pending"),
+    attempts: integer("attempts").notNull().default(0),
+    nextAttemptAt: instant("next_attempt_at"),
+    lastAttemptAt: instant("last_attempt_at"),
+    responseStatus: integer("response_status"),
+    error: text("error"),
+  },
+  (table) => [
+    primaryKey({ name: "webhook_delivery_pkey", columns: [table.messageId, table.endpointId] }),
+    index("webhook_delivery_endpoint").on(table.endpointId, table.messageId),
+    index("webhook_delivery_next").on(table.nextAttemptAt).where(sql`status = 'pending'::text`),
+    check("webhook_delivery_due", sql`(status = 'pending'::text) = (next_attempt_at is not null)`),
+  ],
 );

@@ -1,3 +1,12 @@
+import {
+  type ApiCaller,
+  type ApiKey,
+  type CreateApiKeyParams,
+  createApiKey,
+  getApiKeys,
+  revokeApiKey,
+  verifyApiKey,
+} from "./api-key.ts";
 import { type AuditResult, audit } from "./audit.ts";
 import { type CreditsConfig, type ResolvedConfig, resolveConfig } from "./config.ts";
 import {
@@ -72,6 +81,24 @@ import {
   unfreeze,
   type WalletDetails,
 } from "./wallet.ts";
+import {
+  type DeliverWebhooksResult,
+  deliverWebhooks,
+  getWebhookDeliveries,
+  resendWebhook,
+  type SendWebhook,
+  type WebhookDelivery,
+  type WebhookDeliveryStatus,
+} from "./webhook-delivery.ts";
+import {
+  createWebhookEndpoint,
+  deleteWebhookEndpoint,
+  getWebhookEndpoints,
+  updateWebhookEndpoint,
+  type WebhookEndpoint,
+  type WebhookEndpointChange,
+  type WebhookEndpointParams,
+} from "./webhook-endpoint.ts";
 
 export interface CreditsOptions {
   /** From `creditkit/pg`, `creditkit/pglite` or `creditkit/drizzle`. */
@@ -170,6 +197,30 @@ export interface CreditsOperations extends PaymentBooks {
   unfreeze(params: UserParams): Promise<void>;
   /** {@link audit} */
   audit(): Promise<AuditResult>;
+  /** {@link createApiKey} */
+  createApiKey(params: CreateApiKeyParams): Promise<ApiKey & { key: string }>;
+  /** {@link getApiKeys} */
+  getApiKeys(): Promise<ApiKey[]>;
+  /** {@link revokeApiKey} */
+  revokeApiKey(params: { keyId: string }): Promise<ApiKey>;
+  /** {@link verifyApiKey} */
+  verifyApiKey(key: string): Promise<ApiCaller | null>;
+  /** {@link createWebhookEndpoint} */
+  createWebhookEndpoint(params: WebhookEndpointParams): Promise<WebhookEndpoint & { secret: string }>;
+  /** {@link getWebhookEndpoints} */
+  getWebhookEndpoints(): Promise<WebhookEndpoint[]>;
+  /** {@link updateWebhookEndpoint} */
+  updateWebhookEndpoint(params: WebhookEndpointChange): Promise<WebhookEndpoint>;
+  /** {@link deleteWebhookEndpoint} */
+  deleteWebhookEndpoint(params: { endpointId: string }): Promise<void>;
+  /** {@link getWebhookDeliveries} */
+  getWebhookDeliveries(params?: {
+    status?: WebhookDeliveryStatus;
+    endpointId?: string;
+    limit?: number;
+  }): Promise<WebhookDelivery[]>;
+  /** {@link resendWebhook} */
+  resendWebhook(params: { messageId: string; endpointId: string }): Promise<void>;
 }
 
 export interface Credits extends CreditsOperations {
@@ -181,6 +232,8 @@ export interface Credits extends CreditsOperations {
   processDailyGrant(): Promise<DailyGrantResult>;
   /** {@link processExpired} */
   processExpired(): Promise<ExpireResult>;
+  /** {@link deliverWebhooks}; `sendWebhook` of `creditkit/webhooks` sends. */
+  deliverWebhooks(send: SendWebhook): Promise<DeliverWebhooksResult>;
   /** {@link meter} */
   meter<Value>(params: MeterParams, work: (meter: Meter) => Promise<Value>): Promise<MeterResult<Value>>;
   /**
@@ -243,6 +296,7 @@ export function createCredits({
       engine.installed();
       return result;
     },
+    deliverWebhooks: (send: SendWebhook) => deliverWebhooks(engine, send),
     meter: <Value>(params: MeterParams, work: (meter: Meter) => Promise<Value>) =>
       meter(engine, params, work),
     processDailyGrant: () =>
@@ -294,5 +348,15 @@ function operations(engine: Engine): CreditsOperations {
     freeze: (params) => freeze(engine, params),
     unfreeze: (params) => unfreeze(engine, params),
     audit: () => audit(engine),
+    createApiKey: (params) => createApiKey(engine, params),
+    getApiKeys: () => getApiKeys(engine),
+    revokeApiKey: (params) => revokeApiKey(engine, params),
+    verifyApiKey: (key) => verifyApiKey(engine, key),
+    createWebhookEndpoint: (params) => createWebhookEndpoint(engine, params),
+    getWebhookEndpoints: () => getWebhookEndpoints(engine),
+    updateWebhookEndpoint: (params) => updateWebhookEndpoint(engine, params),
+    deleteWebhookEndpoint: (params) => deleteWebhookEndpoint(engine, params),
+    getWebhookDeliveries: (params) => getWebhookDeliveries(engine, params),
+    resendWebhook: (params) => resendWebhook(engine, params),
   };
 }

@@ -22,6 +22,7 @@ export const CreditsErrorCode = {
   NOT_REVERSIBLE: "NOT_REVERSIBLE",
   SUBSCRIPTION_ACTIVE: "SUBSCRIPTION_ACTIVE",
   NOT_SUPPORTED: "NOT_SUPPORTED",
+  NOT_FOUND: "NOT_FOUND",
   INVALID_WEBHOOK: "INVALID_WEBHOOK",
   PURCHASE_NOT_ALLOWED: "PURCHASE_NOT_ALLOWED",
   UNKNOWN_CUSTOMER: "UNKNOWN_CUSTOMER",
@@ -46,7 +47,7 @@ export interface CreditsErrorFacts {
   required?: number;
   /** `INSUFFICIENT_CREDITS`, `BALANCE_LIMIT`: credits there are. `NOT_REVERSIBLE`: credits that can still be given back. */
   available?: number;
-  /** `INVALID_AMOUNT`, `INVALID_ARGUMENT`: the parameter. `IDEMPOTENCY_CONFLICT`: what differs from the first request. */
+  /** `INVALID_AMOUNT`, `INVALID_ARGUMENT`: the parameter. `IDEMPOTENCY_CONFLICT`: what differs from the first request. `NOT_FOUND`: what names it. */
   field?: string;
   /** `INVALID_CONFIG`: everything that is wrong, not only the first. */
   problems?: readonly ConfigProblem[];

@@ -34,7 +34,9 @@ export interface Refusal {
     | "HOLD_EXPIRED"
     | "TRANSACTION_NOT_FOUND"
     | "NOT_REVERSIBLE"
-    | "SUBSCRIPTION_ACTIVE";
+    | "SUBSCRIPTION_ACTIVE"
+    | "NOT_FOUND"
+    | "NOT_SUPPORTED";
   required?: number;
   available?: number;
   limit?: number;
@@ -93,6 +95,10 @@ export function refusalError(engine: Engine, refusal: Refusal): CreditsError {
       return new CreditsError(code, "The user has no such transaction");
     case "SUBSCRIPTION_ACTIVE":
       return new CreditsError(code, "The user's plan still renews: cancel it first");
+    case "NOT_FOUND":
+      return new CreditsError(code, `There is no such ${refusal.field}`, { field: refusal.field ?? "" });
+    case "NOT_SUPPORTED":
+      return new CreditsError(code, "A cluster's tables cannot do this");
     case "NOT_REVERSIBLE":
       return new CreditsError(
         code,
