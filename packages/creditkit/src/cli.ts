@@ -5,12 +5,13 @@ import { pathToFileURL } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { promoteAdmin } from "./cli-admin.ts";
 import { type CreditsConfig, resolveConfig } from "./core/config.ts";
-import { type Credits, createCredits } from "./core/credits.ts";
+import { createCredits } from "./core/credits.ts";
 import type { Database } from "./core/database.ts";
 import { CreditsError } from "./core/errors.ts";
 import { type InboxStatus, inboxStatuses } from "./core/inbox.ts";
 import { causeMessage } from "./core/job.ts";
 import { migrationScript } from "./core/migrate.ts";
+import type { Credits } from "./core/operations.ts";
 
 const usage = `creditkit — prepaid credits in your own PostgreSQL
 

@@ -15,7 +15,7 @@ export type {
   ConsumeResult,
   ConsumptionLog,
 } from "./core/consume.ts";
-export { type Credits, type CreditsOperations, type CreditsOptions, createCredits } from "./core/credits.ts";
+export { type CreditsOptions, createCredits } from "./core/credits.ts";
 export type { Connection, Database, HostTransaction } from "./core/database.ts";
 export type { DeductParams, DeductResult } from "./core/deduct.ts";
 export type { Clock } from "./core/engine.ts";
@@ -45,6 +45,7 @@ export type { LogFields, Logger } from "./core/logger.ts";
 export type { Meter, MeterParams, MeterResult } from "./core/meter.ts";
 export { type MigrateResult, migrationScript } from "./core/migrate.ts";
 export type { DailyGrantResult, DailyGrantRow } from "./core/monthly-grant.ts";
+export type { Credits, CreditsOperations } from "./core/operations.ts";
 export type { Overview } from "./core/overview.ts";
 export type { PaymentEventResult } from "./core/payment.ts";
 export type {

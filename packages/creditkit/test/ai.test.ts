@@ -14,9 +14,9 @@ import {
   type TokenPrices,
 } from "../src/adapters/ai.ts";
 import { costOf, parsePrices, readUsage } from "../src/adapters/ai-price.ts";
-import type { Credits } from "../src/core/credits.ts";
 import { createCredits } from "../src/core/credits.ts";
 import type { Logger } from "../src/core/logger.ts";
+import type { Credits } from "../src/core/operations.ts";
 import { connectionReset, describeLedger, newUser } from "./ledger.ts";
 
 /** A credit buys a hundred input tokens or ten output tokens. */

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { defaultCreditsConfig } from "../src/core/config.ts";
-import { type Credits, createCredits } from "../src/core/credits.ts";
+import { createCredits } from "../src/core/credits.ts";
+import type { Credits } from "../src/core/operations.ts";
 import { describeLedger, newUser, refusal, snapshot } from "./ledger.ts";
 
 /** Called with what TypeScript would refuse: JavaScript callers and parsed JSON reach these functions too. */

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import pg from "pg";
 import { fromPool } from "../src/adapters/pg.ts";
 import { defaultCreditsConfig } from "../src/core/config.ts";
-import { type Credits, createCredits } from "../src/core/credits.ts";
+import { createCredits } from "../src/core/credits.ts";
+import type { Credits } from "../src/core/operations.ts";
 import { databaseUrl, runOn } from "./postgres-server.ts";
 
 const distribution = readFileSync(new URL("../sql/engines/citus.sql", import.meta.url), "utf8");

@@ -1,8 +1,8 @@
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { defaultCreditsConfig } from "../src/core/config.ts";
-import type { Credits } from "../src/core/credits.ts";
 import { CreditsError } from "../src/core/errors.ts";
+import type { Credits } from "../src/core/operations.ts";
 import { isCitus, newUser, onServer, openPostgresLedger, refusal } from "./ledger.ts";
 import { type Program, startProgram } from "./programs/program.ts";
 import type { WorkerOrder, WorkerReport } from "./programs/worker.ts";

@@ -5,8 +5,9 @@ import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { fromPool } from "../src/adapters/pg.ts";
 import { fromPglite, openPglite } from "../src/adapters/pglite.ts";
-import { type Credits, createCredits } from "../src/core/credits.ts";
+import { createCredits } from "../src/core/credits.ts";
 import type { Connection, Database } from "../src/core/database.ts";
+import type { Credits } from "../src/core/operations.ts";
 import {
   connectionReset,
   describeLedger,

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { type Credits, createCredits } from "../src/core/credits.ts";
+import { createCredits } from "../src/core/credits.ts";
 import type { Database } from "../src/core/database.ts";
 import {
   groupCharactersMax,
@@ -7,6 +7,7 @@ import {
   laneCount,
   shardedLaneCount,
 } from "../src/core/group-commit.ts";
+import type { Credits } from "../src/core/operations.ts";
 import { describeLedger, failOn, isCitus, type Ledger, mend, newUser } from "./ledger.ts";
 
 /** The requests of each statement that went out, and how many were under way at once. */

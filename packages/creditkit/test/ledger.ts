@@ -6,8 +6,9 @@ import { fromPool } from "../src/adapters/pg.ts";
 import { fromPglite } from "../src/adapters/pglite.ts";
 import { TestClock } from "../src/adapters/testing.ts";
 import { type CreditsConfig, defaultCreditsConfig } from "../src/core/config.ts";
-import { type Credits, createCredits } from "../src/core/credits.ts";
+import { createCredits } from "../src/core/credits.ts";
 import type { Database } from "../src/core/database.ts";
+import type { Credits } from "../src/core/operations.ts";
 import { createCitusDatabase, dropCitusDatabase } from "./citus.ts";
 import { databaseUrl, runOn } from "./postgres-server.ts";
 

@@ -2,9 +2,9 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CreditsConfig } from "../src/core/config.ts";
 import type { ConsumeResult } from "../src/core/consume.ts";
-import type { Credits } from "../src/core/credits.ts";
 import { CreditsError } from "../src/core/errors.ts";
 import type { GrantParams, GrantResult } from "../src/core/grant.ts";
+import type { Credits } from "../src/core/operations.ts";
 import {
   emptyBooks,
   type Ledger,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { CreditsConfig } from "../src/core/config.ts";
-import type { Credits } from "../src/core/credits.ts";
+import type { Credits } from "../src/core/operations.ts";
 import type { SubscriptionParams, SubscriptionStatus } from "../src/core/subscription.ts";
 import {
   describeLedger,

@@ -3,7 +3,7 @@ import { readCreemEvent } from "../src/adapters/creem-event.ts";
 import { readStripeEvent } from "../src/adapters/stripe-event.ts";
 import { Field } from "../src/adapters/stripe-message.ts";
 import { type CreditsConfig, defaultCreditsConfig, resolveConfig } from "../src/core/config.ts";
-import type { Credits } from "../src/core/credits.ts";
+import type { Credits } from "../src/core/operations.ts";
 import type { PaymentEvent } from "../src/core/payment-event.ts";
 import { CreemStory } from "./creem-story.ts";
 import { describeLedger, newUser } from "./ledger.ts";

@@ -10,7 +10,8 @@ import { fromDrizzle } from "../src/adapters/drizzle.ts";
 import { fromPool } from "../src/adapters/pg.ts";
 import { TestClock } from "../src/adapters/testing.ts";
 import { defaultCreditsConfig } from "../src/core/config.ts";
-import { type Credits, createCredits } from "../src/core/credits.ts";
+import { createCredits } from "../src/core/credits.ts";
+import type { Credits } from "../src/core/operations.ts";
 import { newUser, onServer, refusal, startOfTime } from "./ledger.ts";
 import { databaseUrl, freePort } from "./postgres-server.ts";
 

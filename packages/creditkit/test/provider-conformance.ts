@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CreditsConfig, defaultCreditsConfig } from "../src/core/config.ts";
-import type { Credits } from "../src/core/credits.ts";
+import type { Credits } from "../src/core/operations.ts";
 import type { CheckoutParams, PaymentProvider, WebhookMessage } from "../src/core/payment-provider.ts";
 import { type Ledger, newUser, openPgliteLedger, refusal } from "./ledger.ts";
 import { startProviderServer } from "./provider-server.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { stripeProvider } from "../src/adapters/stripe.ts";
-import type { Credits } from "../src/core/credits.ts";
+import type { Credits } from "../src/core/operations.ts";
 import { type Ledger, openPgliteLedger } from "./ledger.ts";
 import { config, fixture, fixtureNames, options, signed } from "./stripe.ts";
 

@@ -18,8 +18,9 @@ import {
 } from "@opentelemetry/sdk-trace-base";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openTelemetry } from "../src/adapters/opentelemetry.ts";
-import { type Credits, createCredits } from "../src/core/credits.ts";
+import { createCredits } from "../src/core/credits.ts";
 import type { Database } from "../src/core/database.ts";
+import type { Credits } from "../src/core/operations.ts";
 import {
   connectionReset,
   describeLedger,

@@ -5,9 +5,10 @@ import { drizzle as drizzleOnPglite } from "drizzle-orm/pglite";
 import pg from "pg";
 import { beforeAll, describe, expect, it } from "vitest";
 import { fromDrizzle } from "../src/adapters/drizzle.ts";
-import { type Credits, createCredits } from "../src/core/credits.ts";
+import { createCredits } from "../src/core/credits.ts";
 import type { Database, HostTransaction } from "../src/core/database.ts";
 import { CreditsError } from "../src/core/errors.ts";
+import type { Credits } from "../src/core/operations.ts";
 import {
   describeLedger,
   type Ledger,

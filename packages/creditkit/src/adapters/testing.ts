@@ -1,7 +1,8 @@
 import { PGlite } from "@electric-sql/pglite";
 import { type CreditsConfig, defaultCreditsConfig } from "../core/config.ts";
-import { type Credits, createCredits } from "../core/credits.ts";
+import { createCredits } from "../core/credits.ts";
 import type { Database } from "../core/database.ts";
+import type { Credits } from "../core/operations.ts";
 import { fromPglite } from "./pglite.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;

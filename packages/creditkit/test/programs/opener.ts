@@ -1,8 +1,9 @@
 // A process that opens an embedded database, or only takes its lock, and keeps it until it is told otherwise.
 import { fromPglite, openPglite } from "../../src/adapters/pglite.ts";
 import { lockDirectory } from "../../src/adapters/pglite-lock.ts";
-import { type Credits, createCredits } from "../../src/core/credits.ts";
+import { createCredits } from "../../src/core/credits.ts";
 import type { CreditsError } from "../../src/core/errors.ts";
+import type { Credits } from "../../src/core/operations.ts";
 
 export type OpenerOrder =
   /** `at`: when to begin, in milliseconds since 1970, so that several begin together. */

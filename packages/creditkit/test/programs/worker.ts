@@ -2,10 +2,11 @@
 import pg from "pg";
 import { fromPool } from "../../src/adapters/pg.ts";
 import { defaultCreditsConfig } from "../../src/core/config.ts";
-import { type Credits, createCredits } from "../../src/core/credits.ts";
+import { createCredits } from "../../src/core/credits.ts";
 import type { CreditsError } from "../../src/core/errors.ts";
 import type { ExpireResult } from "../../src/core/expire.ts";
 import type { DailyGrantResult } from "../../src/core/monthly-grant.ts";
+import type { Credits } from "../../src/core/operations.ts";
 
 export interface WorkerOrder {
   url: string;

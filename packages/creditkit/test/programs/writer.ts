@@ -2,9 +2,10 @@
 import pg from "pg";
 import { fromPool } from "../../src/adapters/pg.ts";
 import { fromPglite, openPglite } from "../../src/adapters/pglite.ts";
-import { type Credits, createCredits } from "../../src/core/credits.ts";
+import { createCredits } from "../../src/core/credits.ts";
 import type { Database } from "../../src/core/database.ts";
 import { CreditsError } from "../../src/core/errors.ts";
+import type { Credits } from "../../src/core/operations.ts";
 
 export interface WriterOrder {
   /** A PostgreSQL, or the directory of a PGlite. */
