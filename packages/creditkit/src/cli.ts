@@ -3,7 +3,9 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { sendWebhook } from "./adapters/webhooks.ts";
 import { promoteAdmin } from "./cli-admin.ts";
+import { createKey, listKeys, revokeKey, scopesOf } from "./cli-keys.ts";
 import { type CreditsConfig, resolveConfig } from "./core/config.ts";
 import { createCredits } from "./core/credits.ts";
 import type { Database } from "./core/database.ts";
@@ -22,6 +24,10 @@ Usage: creditkit <command> [options]
   audit               check every invariant of the books
   jobs grant          grant every monthly period that is due
   jobs expire         book what has expired
+  jobs deliver        send the webhooks that are due
+  serve               the HTTP API on its own, with its webhooks and both jobs
+  keys create <name>  make a key of the HTTP API, with --scopes
+  keys list           all keys; keys revoke <id> takes one's rights away
   events [status]     the newest messages of payment providers; status: applied, ignored, parked or failed
   events replay <id>  do again what one says that failed, or waits
   admin promote <e-mail>
@@ -34,6 +40,9 @@ Options:
   --config FILE       module or JSON with the configuration (default export, or creditsConfig);
                       default: creditkit.config.mjs, .js or .json here, if there is one
   --sharded           the tables are distributed over a cluster (sql/engines/citus.sql)
+  --scopes LIST       what a new key may do, separated by commas: read, spend, reverse, grant, admin; or all
+  --port, --host      where serve listens; default: 8787 on 127.0.0.1
+  --no-jobs           serve runs neither job: another process does
   --json              print one JSON document
   --help              print this
 
@@ -49,6 +58,10 @@ const options = {
   config: { type: "string" },
   print: { type: "boolean" },
   sharded: { type: "boolean" },
+  scopes: { type: "string" },
+  port: { type: "string" },
+  host: { type: "string" },
+  "no-jobs": { type: "boolean" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } as const satisfies ParseArgsConfig["options"];
@@ -70,7 +83,7 @@ async function main(): Promise<ExitCode> {
     console.log(usage);
     return ExitCode.OK;
   }
-  const run = commandOf(command, rest);
+  const run = commandOf(command, rest, values);
   const config = await loadConfig(values.config);
   if (command === "migrate" && values.print) {
     console.log(migrationScript(resolveConfig(config)));
@@ -97,13 +110,15 @@ function readArguments() {
 
 type Command = (credits: Credits, database: Database) => Promise<Report>;
 
-function commandOf(command: string, rest: string[]): Command {
+function commandOf(command: string, rest: string[], flags: Flags): Command {
   if (command === "admin") {
     const [verb, email, ...more] = rest;
     if (verb !== "promote" || email === undefined || more.length > 0)
       throw new UsageError("admin promote: which e-mail address?");
     return (_credits, database) => reportPromotion(database, email);
   }
+  if (command === "keys") return keysCommand(rest, flags);
+  if (command === "serve") return serveCommand(rest, flags);
   if (command === "events" && rest[0] === "replay") {
     const [, eventId, ...more] = rest;
     if (eventId === undefined || more.length > 0) throw new UsageError("events replay: which id?");
@@ -120,7 +135,59 @@ function commandOf(command: string, rest: string[]): Command {
   return run;
 }
 
+function keysCommand([verb, name, ...more]: string[], flags: Flags): Command {
+  const done = async (report: Promise<{ json: unknown; text: string }>) => ({
+    ...(await report),
+    exitCode: ExitCode.OK,
+  });
+  if (more.length > 0) throw new UsageError(`Unexpected argument: ${more[0]}`);
+  if (verb === "list" && name === undefined) return (credits) => done(listKeys(credits));
+  if (verb === "revoke" && name !== undefined) return (credits) => done(revokeKey(credits, name));
+  if (verb !== "create" || name === undefined)
+    throw new UsageError("keys: create <name> --scopes …, list, or revoke <id>");
+  if (flags.scopes === undefined) throw new UsageError("keys create: what may it do? --scopes read,spend");
+  return (credits) => done(createKey(credits, name, scopesOf(flags.scopes)));
+}
+
+function serveCommand([unexpected]: string[], flags: Flags): Command {
+  if (unexpected !== undefined) throw new UsageError(`Unexpected argument: ${unexpected}`);
+  const { port = "8787", host = "127.0.0.1" } = flags;
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
+    throw new UsageError("--port: a number from 0 to 65535");
+  return async (credits, database) => {
+    const { serve } = await importServe();
+    await serve(credits, database, {
+      port: Number(port),
+      host,
+      withJobs: flags["no-jobs"] !== true,
+      log: (text) => console.error(text),
+    });
+    return { json: { stopped: true }, text: "Stopped.", exitCode: ExitCode.OK };
+  };
+}
+
+/** Its packages are for those who serve; everybody else does without. */
+async function importServe(): Promise<typeof import("./cli-serve.ts")> {
+  try {
+    return await import("./cli-serve.ts");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    throw new UsageError(
+      "serve needs: npm install hono @hono/node-server @hono/zod-openapi zod rate-limiter-flexible",
+    );
+  }
+}
+
 const commands: Record<string, Command> = {
+  "jobs deliver": async (credits) => {
+    const result = await credits.deliverWebhooks(sendWebhook);
+    const { attempted, delivered, retrying, failed } = result;
+    return {
+      json: result,
+      text: `${attempted} attempts: ${delivered} delivered, ${retrying} to be tried again, ${failed} given up`,
+      exitCode: failed === 0 ? ExitCode.OK : ExitCode.FOUND,
+    };
+  },
   migrate: async (credits) => {
     const result = await credits.migrate();
     const text =

@@ -51,11 +51,37 @@ describe("who may import whom", () => {
     expect(library.filter(({ file, target }) => pure.includes(file) && !pure.includes(target))).toEqual([]);
   });
 
-  it("adapters import core, their one peer and Node, never another adapter; testing stands on pglite", () => {
+  it("adapters import core, their peers and Node, never another adapter; testing stands on pglite, the API on webhooks", () => {
     const peers: Record<string, string[]> = {
       // Types of the AI SDK's interface are shapes here: no peer is imported.
       "adapters/ai.ts": ["adapters/ai-price.ts"],
       "adapters/ai-price.ts": [],
+      // One adapter in several files, and what sends its webhooks.
+      "adapters/api.ts": [
+        "@hono/zod-openapi",
+        "hono",
+        "hono/body-limit",
+        "hono/http-exception",
+        "rate-limiter-flexible",
+        "adapters/api-operation.ts",
+        "adapters/api-payment.ts",
+        "adapters/api-problem.ts",
+        "adapters/api-reference.ts",
+        "adapters/api-system.ts",
+        "adapters/api-user.ts",
+      ],
+      "adapters/api-operation.ts": ["@hono/zod-openapi"],
+      "adapters/api-payment.ts": ["@hono/zod-openapi", "adapters/api-operation.ts", "adapters/api-schema.ts"],
+      "adapters/api-problem.ts": ["@hono/zod-openapi"],
+      "adapters/api-reference.ts": ["adapters/api-problem.ts"],
+      "adapters/api-schema.ts": ["@hono/zod-openapi"],
+      "adapters/api-system.ts": [
+        "@hono/zod-openapi",
+        "adapters/api-operation.ts",
+        "adapters/api-schema.ts",
+        "adapters/webhooks.ts",
+      ],
+      "adapters/api-user.ts": ["@hono/zod-openapi", "adapters/api-operation.ts", "adapters/api-schema.ts"],
       "adapters/creem.ts": ["adapters/creem-event.ts"],
       "adapters/creem-event.ts": [],
       "adapters/drizzle.ts": ["drizzle-orm", "drizzle-orm/pg-core"],
