@@ -13,7 +13,7 @@ export default defineConfig({
       { find: /^creditkit$/, replacement: at("../../packages/creditkit/src/index.ts") },
       { find: /^creditkit\/config$/, replacement: at("../../packages/creditkit/src/core/config.ts") },
       {
-        find: /^creditkit\/(ai|drizzle|next|pg|pglite|testing)$/,
+        find: /^creditkit\/(ai|api|drizzle|next|pg|pglite|testing|webhooks)$/,
         replacement: at("../../packages/creditkit/src/adapters/$1.ts"),
       },
     ],

@@ -1,8 +1,10 @@
 import "server-only";
 import { cronSecretLengthMin } from "creditkit/next";
+import { startWebhookDelivery } from "creditkit/webhooks";
 import { promoteAdmins } from "@/auth/admins";
 import { getAuth } from "@/auth/server";
 import { closeOnShutdown } from "@/clean-shutdown";
+import { describeFailure } from "@/credits/failure";
 import { getCredits } from "@/credits/server";
 import { getDatabase } from "@/database/server";
 import { readEnvironment } from "@/env";
@@ -16,8 +18,13 @@ const authSecretLengthMin = 32;
 export async function startUp(): Promise<void> {
   const environment = readEnvironment();
   const database = await getDatabase();
-  closeOnShutdown(database.close);
-  await getCredits();
+  const stopDelivery = startWebhookDelivery(await getCredits(), {
+    onError: (error) => console.error(`[Credits] Webhooks could not be delivered: ${describeFailure(error)}`),
+  });
+  closeOnShutdown(async () => {
+    await stopDelivery();
+    await database.close();
+  });
   say(`Database: ${database.description}`);
 
   const secrets = { BETTER_AUTH_SECRET: await authSecret(), CRON_SECRET: await cronSecret() };

@@ -28,6 +28,7 @@ export const measuredPages: Readonly<Record<string, { path: string; as: "visitor
   "/admin/users/[id]/explain/page": { path: "/admin/users/:user/explain", as: "admin" },
   "/admin/jobs/page": { path: "/admin/jobs", as: "admin" },
   "/admin/events/page": { path: "/admin/events", as: "admin" },
+  "/admin/api/page": { path: "/admin/api", as: "admin" },
 };
 
 /** The pages that the build has. */

@@ -12,17 +12,14 @@ export class ApiDocument {
   private readonly validators = new Map<string, ValidateFunction>();
   private readonly routes: { method: string; form: RegExp; operation: Operation; path: string }[];
 
-  constructor(
-    readonly document: {
-      openapi: string;
-      paths: Record<string, Record<string, Operation>>;
-      components: object;
-    },
-  ) {
+  readonly document: { openapi: string; paths: Record<string, Record<string, Operation>> };
+
+  constructor(document: unknown) {
+    this.document = document as ApiDocument["document"];
     // The package's own types say that it is not callable.
     (addFormats as unknown as (ajv: Ajv2020) => void)(this.ajv);
-    this.ajv.addSchema({ $id: "document", ...document });
-    this.routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+    this.ajv.addSchema({ $id: "document", ...this.document });
+    this.routes = Object.entries(this.document.paths).flatMap(([path, methods]) =>
       Object.entries(methods).map(([method, operation]) => ({
         method: method.toUpperCase(),
         path,

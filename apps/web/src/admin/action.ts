@@ -87,6 +87,24 @@ export async function recordOnce(
   return isNew;
 }
 
+/**
+ * Changes what is nobody's in particular (a key, an endpoint) and writes down who did it, in one transaction, once per form.
+ * @returns null for a form that was sent before.
+ * @throws what `work` throws, and `IDEMPOTENCY_CONFLICT` for something else under the same key.
+ */
+export async function changeOnce<Result>(
+  admin: SignedIn,
+  act: { key: string; action: string; reason: string | null },
+  work: (credits: CreditsOperations) => Promise<Result>,
+): Promise<Result | null> {
+  const credits = await getCredits();
+  const { drizzle } = await getDatabase();
+  return drizzle.transaction(async (transaction) => {
+    const { isNew } = await write(transaction, admin, { ...act, userId: null });
+    return isNew ? work(credits.using(transaction)) : null;
+  });
+}
+
 async function write(
   database: Pick<Awaited<ReturnType<typeof getDatabase>>["drizzle"], "insert" | "select">,
   admin: SignedIn,

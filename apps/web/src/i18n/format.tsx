@@ -34,6 +34,7 @@ export interface Format {
   monthText(instant: Date): string;
   /** A day and a time in UTC. */
   instant(instant: Date): ReactNode;
+  instantText(instant: Date): string;
   /** How far off an instant is: `in 12 days`, `in 3 hours`. */
   distance(instant: Date, now: Date): string;
   /** What a type of transaction is called on screen. */
@@ -80,6 +81,7 @@ function createFormat(locale: Locale, translate: Translate): Format {
         {day.format(instant)} <span className="text-ink-soft">{time.format(instant)}</span>
       </time>
     ),
+    instantText: (instant) => `${day.format(instant)} ${time.format(instant)}`,
     distance: (instant, now) => {
       const hours = Math.round((instant.getTime() - now.getTime()) / hourMs);
       return Math.abs(hours) < hoursPerDay

@@ -37,7 +37,7 @@ interface Operation {
   responses: Record<string, { description: string; content?: Record<string, { schema: Schema }> }>;
 }
 
-/** The document as a page: no script, nothing from elsewhere, light and dark. */
+/** The document as a page: no script, nothing from another host, light and dark. */
 export function referencePage(
   document: Document,
   problems: Readonly<Record<ProblemCode, readonly [status: number, title: string]>>,
@@ -72,7 +72,7 @@ export function referencePage(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${document.info.title} API</title>
-${raw(`<style>${style}</style>`)}
+<link rel="stylesheet" href="${base}/reference.css">
 </head>
 <body>
 <nav aria-label="Operations"><a href="#top">${document.info.title} API</a><ul>${navigation}<li><a href="#schemas">Schemas</a></li><li><a href="#codes">Error codes</a></li></ul></nav>
@@ -198,10 +198,6 @@ class Html {
   constructor(readonly text: string) {}
 }
 
-function raw(text: string): Html {
-  return new Html(text);
-}
-
 type Part = string | Html | readonly Part[];
 
 /** A template whose values are escaped, unless they are templates themselves. */
@@ -219,7 +215,8 @@ function escaped(part: Part): string {
     .replaceAll('"', "&quot;");
 }
 
-const style = `
+/** A file of its own: hosts whose policy allows no style inside a page show it too. */
+export const referenceStyle = `
 :root{color-scheme:light dark;--line:light-dark(#d9dde3,#33383f);--soft:light-dark(#f4f6f8,#1b1f24);--text:light-dark(#1d232b,#e4e8ed);--mild:light-dark(#555f6b,#a3adb8);--link:light-dark(#0b5cad,#7ab8ff)}
 *{box-sizing:border-box}
 body{margin:0;font:16px/1.55 system-ui,sans-serif;color:var(--text);background:light-dark(#fff,#121519);display:grid;grid-template-columns:16rem minmax(0,1fr)}

@@ -9,7 +9,7 @@ import type { Credits } from "../core/operations.ts";
 import { type ApiOperation, apiTags } from "./api-operation.ts";
 import { paymentOperations } from "./api-payment.ts";
 import { ApiProblem, invalidInput, Problem, type ProblemCode, problemOf, problems } from "./api-problem.ts";
-import { referencePage } from "./api-reference.ts";
+import { referencePage, referenceStyle } from "./api-reference.ts";
 import { systemOperations } from "./api-system.ts";
 import { userOperations } from "./api-user.ts";
 
@@ -81,6 +81,7 @@ export function createCreditsApi(
       tags: Object.entries(apiTags).map(([name, description]) => ({ name, description })),
     });
   app.get("/openapi.json", (context) => context.json(document()));
+  app.get("/reference.css", (context) => context.body(referenceStyle, 200, { "content-type": "text/css" }));
   app.get("/reference", (context) => context.html(referencePage(document(), problems)));
 
   app.openAPIRegistry.registerComponent("securitySchemes", "key", {

@@ -33,6 +33,7 @@ export default async function AdminLayout({ children }: { children: ReactNode })
             { href: "/admin/users", name: t("tabs.users") },
             { href: "/admin/jobs", name: t("tabs.jobs") },
             { href: "/admin/events", name: t("tabs.events") },
+            { href: "/admin/api", name: t("tabs.api") },
           ]}
         />
         <div className="mt-6 grid gap-4 sm:gap-6">{children}</div>
