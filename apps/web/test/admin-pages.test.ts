@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { check, isWithoutBrowser, languageVariants, launchBrowser } from "./browser.ts";
@@ -21,6 +22,11 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
     admin = new Visitor(server.url, admin.email);
     ada = new Visitor(server.url);
     await ada.signUp();
+    await admin.signIn();
+    const added = { key: randomUUID(), action: "create", url: "http://127.0.0.1:9/hook", lowBalance: "" };
+    await admin.fetch("/api/admin/webhooks", { method: "POST", body: new URLSearchParams(added) });
+    const made = { key: randomUUID(), name: "A shop", scopes: "read" };
+    await admin.fetch("/api/admin/keys", { method: "POST", body: new URLSearchParams(made) });
     await ada.draw("a harbour");
     browser = await launchBrowser();
   });
@@ -100,6 +106,7 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
         ["admin-explain", `/admin/users/${ada.userId}/explain`],
         ["admin-jobs", "/admin/jobs?done=run_audit"],
         ["admin-events", "/admin/events"],
+        ["admin-api", "/admin/api?problem=URL&form=endpoint&url=http://x"],
         ["demo-pay-admin", "/demo-pay/admin"],
       ] as const) {
         await page.goto(path);

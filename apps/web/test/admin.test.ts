@@ -126,6 +126,7 @@ describe("the administration", () => {
       "/admin/users",
       "/admin/jobs",
       "/admin/events",
+      "/admin/api",
       `/admin/users/${ada.userId}`,
       `/admin/users/${ada.userId}/explain`,
     ]) {
