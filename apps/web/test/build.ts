@@ -6,6 +6,7 @@ import { appDirectory } from "./web-server.ts";
 /** What the build is made of, from the app's directory. */
 const inputs = [
   "src",
+  "messages",
   "next.config.ts",
   "package.json",
   "postcss.config.mjs",
