@@ -130,6 +130,9 @@ export const environmentSchema = z
       .meta(
         notes("models", "Gemini for the chat and the pictures. Unset, demo models answer, labelled as such."),
       ),
+    DEMO_MODEL_SPEED: rate(1).meta(
+      notes("models", "How many times as fast as usual the demo models write their answers."),
+    ),
     PORT: z.coerce
       .number("must be a port number")
       .int("must be a port number")

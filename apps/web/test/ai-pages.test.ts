@@ -13,7 +13,7 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
   let people = 0;
 
   beforeAll(async () => {
-    server = await startWebServer({ DATA_DIR: "memory://" });
+    server = await startWebServer({ DATA_DIR: "memory://", DEMO_MODEL_SPEED: "3" });
     browser = await launchBrowser();
   });
 

@@ -6,7 +6,7 @@ import { startWebServer, type WebServer } from "./web-server.ts";
 const bonus = 20;
 const question = "How does a hold work?";
 /** Of the ten seconds or so that the demo model takes to say everything. */
-const untilStopMs = 2_500;
+const wordsUntilStop = 12;
 const settlePollMs = 100;
 const settleTries = 50;
 
@@ -14,7 +14,7 @@ let server: WebServer;
 let visitor: Visitor;
 
 beforeAll(async () => {
-  server = await startWebServer({ DATA_DIR: "memory://" });
+  server = await startWebServer({ DATA_DIR: "memory://", DEMO_MODEL_SPEED: "4" });
 });
 afterAll(() => server?.stop());
 
@@ -149,11 +149,15 @@ describe("the chat", () => {
       messageId,
       signal: stop.signal,
     });
-    const reading = response.text().catch(() => "stopped");
-    await wait(untilStopMs);
+    const reader = response.body?.getReader();
+    for (let read = ""; read.split("text-delta").length <= wordsUntilStop; ) {
+      const { value, done } = (await reader?.read()) ?? { done: true };
+      if (done) throw new Error("It ended before it was stopped");
+      read += new TextDecoder().decode(value);
+    }
     expect((await visitor.charge(messageId)).state).toBe("open");
     stop.abort();
-    expect(await reading).toBe("stopped");
+    await expect(reader?.closed).rejects.toThrow();
     const charge = await untilSettled(messageId);
     expect(charge.charged).toBeGreaterThan(0);
     expect(charge.charged).toBeLessThan(whole.charged ?? 0);

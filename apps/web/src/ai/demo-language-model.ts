@@ -3,6 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { LanguageModelV4, LanguageModelV4Prompt, LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import { type AnswerManner, type DemoAnswer, demoAnswer } from "@/ai/demo-answers";
 import { tokensOf, tokensOfMessages } from "@/ai/token-count";
+import { readEnvironment } from "@/env";
 
 interface DemoManner extends AnswerManner {
   /** Until the first word. */
@@ -61,7 +62,8 @@ async function* speak(
   manner: DemoManner,
   { inputTokens, outputTokensMax, abortSignal }: Speech,
 ): AsyncGenerator<LanguageModelV4StreamPart, void> {
-  const pause = (milliseconds: number) => wait(milliseconds, undefined, { signal: abortSignal });
+  const { DEMO_MODEL_SPEED: speed } = readEnvironment();
+  const pause = (milliseconds: number) => wait(milliseconds / speed, undefined, { signal: abortSignal });
   const spoken = { reasoning: 0, text: 0 };
   let isCut = false;
   yield { type: "stream-start", warnings: [] };
