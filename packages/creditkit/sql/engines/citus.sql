@@ -80,6 +80,14 @@ begin
         select from pg_catalog.pg_dist_object
         where classid = 'pg_proc'::regclass and objid = pg_proc.oid
       )
+      -- Those that take a row of a table that is the coordinator's alone stay there with it: keys and webhooks.
+      and not exists (
+        select
+        from unnest(pg_proc.proargtypes) as argument (type)
+        join pg_class on pg_class.reltype = argument.type and pg_class.relkind = 'r'
+        where pg_class.relnamespace = 'credits'::regnamespace
+          and not exists (select from pg_dist_partition where pg_dist_partition.logicalrelid = pg_class.oid)
+      )
   loop
     perform create_distributed_function(v_function);
   end loop;
