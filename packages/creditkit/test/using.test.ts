@@ -317,7 +317,7 @@ describe("an engine that has not asked its database anything yet", () => {
       expect(await waiting).toMatchObject({ availableCredits: 9 });
       await ledger.close();
     },
-    10_000,
+    60_000,
   );
 });
 
