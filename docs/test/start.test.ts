@@ -39,7 +39,7 @@ const freshApp = {
   }),
   "next-env.d.ts": '/// <reference types="next" />\n',
   "app/layout.tsx":
-    "export default function Layout({ children }: { children: React.ReactNode }) {\n  return <html lang=\"en\"><body>{children}</body></html>;\n}\n",
+    'export default function Layout({ children }: { children: React.ReactNode }) {\n  return <html lang="en"><body>{children}</body></html>;\n}\n',
   "app/page.tsx": "export default function Page() {\n  return <p>Hello</p>;\n}\n",
 };
 
