@@ -93,14 +93,19 @@ describe("the reference", () => {
     }
   });
 
-  it.each(["errors.md", "zh/errors.md"])("has a section with cause and fix for each code in docs/%s", (page) => {
-    const text = readFileSync(join(docsFolder, page), "utf8");
-    const sections = text.split(/^## `/m).slice(1);
-    const complete = sections.filter((section) => /\*\*(Cause\.|原因：)\*\*[\s\S]*\*\*(Fix\.|处理：)\*\*/.test(section));
-    expect(complete.map((section) => section.split("`")[0]).sort()).toEqual(
-      Object.values(CreditsErrorCode).sort(),
-    );
-  });
+  it.each(["errors.md", "zh/errors.md"])(
+    "has a section with cause and fix for each code in docs/%s",
+    (page) => {
+      const text = readFileSync(join(docsFolder, page), "utf8");
+      const sections = text.split(/^## `/m).slice(1);
+      const complete = sections.filter((section) =>
+        /\*\*(Cause\.|原因：)\*\*[\s\S]*\*\*(Fix\.|处理：)\*\*/.test(section),
+      );
+      expect(complete.map((section) => section.split("`")[0]).sort()).toEqual(
+        Object.values(CreditsErrorCode).sort(),
+      );
+    },
+  );
 
   it("is translated as far as it is not names and signatures", () => {
     expect(untranslated).toEqual([]);
