@@ -1,12 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { docsFolder, type Language } from "../.vitepress/pages.ts";
-import { readSubpaths } from "./declarations.ts";
+import { readSubpaths, type Subpath } from "./declarations.ts";
 import { fileOf, homesOf, indexPart, subpathPage } from "./subpath-page.ts";
 import { commandsPart, environmentPart, eventsPart, routesPart } from "./tables.ts";
 
-/** Writes the part of the reference that comes from the sources, in both languages. */
-export function writeReference(): void {
+/** Writes the part of the reference that comes from the sources, in both languages, and answers what it has read. */
+export function writeReference(): Subpath[] {
   const subpaths = readSubpaths();
   const homes = homesOf(subpaths);
   const [library] = subpaths;
@@ -27,6 +27,7 @@ export function writeReference(): void {
     write("cli.part.md", commandsPart(into));
     write("routes.part.md", routesPart(into));
   }
+  return subpaths;
 }
 
 if (import.meta.filename === process.argv[1]) writeReference();

@@ -137,7 +137,7 @@ export function prose(text: string, homes: Homes): string {
         .replaceAll("<", "&lt;");
     const name = part.slice(1, -1);
     return Object.hasOwn(CreditsErrorCode, name)
-      ? link(name, `../../errors.md#${name.toLowerCase()}`)
+      ? link(name, `../../errors.md#${name.toLowerCase().replaceAll("_", "-")}`)
       : link(name, homes.get(name));
   });
   return linked.join("");
