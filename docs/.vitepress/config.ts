@@ -13,6 +13,9 @@ function words(text: string): string[] {
   return [...segmenter.segment(text)].flatMap(({ segment, isWordLike }) => (isWordLike ? [segment] : []));
 }
 
+const chineseEnd = /[\p{Script=Han}，。、：；！？（）“”]$/u;
+const chineseStart = /^[\p{Script=Han}，。、：；！？（）“”]/u;
+
 export default defineConfig({
   title: "Creditkit",
   description: "Prepaid credits for AI and SaaS apps in TypeScript, in your app's own PostgreSQL",
@@ -20,6 +23,18 @@ export default defineConfig({
   srcExclude: ["**/*.part.md"],
   // GitHub shows a folder's README.md, a site its index.
   rewrites: { "decisions/README.md": "decisions/index.md" },
+  markdown: {
+    // The default themes' comments are too pale to read for many people.
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
+    config: ({ renderer }) => {
+      // Chinese has no spaces: a line that ends in the source must not leave one.
+      renderer.rules.softbreak = (tokens, index) => {
+        const before = tokens[index - 1]?.content ?? "";
+        const after = tokens[index + 1]?.content ?? "";
+        return chineseEnd.test(before) || chineseStart.test(after) ? "" : "\n";
+      };
+    },
+  },
   vite: {
     resolve: {
       alias: [
