@@ -1,6 +1,8 @@
+import { copyFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type DefaultTheme, defineConfig } from "vitepress";
-import { sidebar, translatedPages } from "./pages.ts";
+import { docsFolder, sidebar, translatedPages } from "./pages.ts";
 
 export interface Theme extends DefaultTheme.Config {
   /** Pages that exist in both languages: from any other, the language menu leads to the start page. */
@@ -12,6 +14,9 @@ function words(text: string): string[] {
   const segmenter = new Intl.Segmenter("zh", { granularity: "word" });
   return [...segmenter.segment(text)].flatMap(({ segment, isWordLike }) => (isWordLike ? [segment] : []));
 }
+
+// Scripts that a guide links to are files, and not pages whose ending was left out.
+process.env.VITE_EXTRA_EXTENSIONS = "sh";
 
 const chineseEnd = /[\p{Script=Han}，。、：；！？（）“”]$/u;
 const chineseStart = /^[\p{Script=Han}，。、：；！？（）“”]/u;
@@ -34,6 +39,10 @@ export default defineConfig({
         return chineseEnd.test(before) || chineseStart.test(after) ? "" : "\n";
       };
     },
+  },
+  buildEnd: ({ outDir }) => {
+    for (const name of readdirSync(join(docsFolder, "guides")))
+      if (name.endsWith(".sh")) copyFileSync(join(docsFolder, "guides", name), join(outDir, "guides", name));
   },
   vite: {
     resolve: {

@@ -37,6 +37,8 @@ const sections: readonly Section[] = [
       "cron.md",
       "teams.md",
       "testing.md",
+      "http-api.md",
+      "webhooks.md",
       "react.md",
       "migrate.md",
       "postgresql.md",

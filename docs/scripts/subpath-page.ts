@@ -9,6 +9,7 @@ const kinds = ["function", "class", "type", "constant"] as const;
 const purpose: Record<string, string> = {
   creditkit: "The ledger: `createCredits`, its operations, and the types of what goes in and comes out.",
   "creditkit/ai": "Middleware that meters the AI SDK's model calls.",
+  "creditkit/api": "The HTTP API, as a handler that mounts in any Web-standard app.",
   "creditkit/config":
     "The configuration and its checks. Pure: no database, no environment, safe in a browser.",
   "creditkit/creem": "Creem as payment provider.",
@@ -20,6 +21,7 @@ const purpose: Record<string, string> = {
   "creditkit/pglite": "PGlite as database, durable and locked.",
   "creditkit/stripe": "Stripe as payment provider.",
   "creditkit/testing": "A whole ledger in memory with a clock that tests move.",
+  "creditkit/webhooks": "Sending and verifying outgoing webhooks (Standard Webhooks).",
 };
 
 /** Where each exported name is explained. */

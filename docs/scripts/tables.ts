@@ -91,7 +91,7 @@ function entriesOf(text: string): [name: string, meaning: string][] {
 }
 
 interface Route {
-  who: "anybody" | "user" | "admin" | "cron" | "provider" | "tester";
+  who: "anybody" | "user" | "admin" | "cron" | "key" | "provider" | "tester";
   what: string;
 }
 

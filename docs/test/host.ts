@@ -32,6 +32,9 @@ declare global {
   const successUrl: string;
   const cancelUrl: string;
   const prompt: string;
+  const secret: string;
+  const body: string;
+  const headers: Record<string, string>;
 
   const requireSession: (request: Request) => Promise<{ userId: string }>;
   const mail: (userId: string, text: string) => Promise<void>;

@@ -107,6 +107,13 @@ describe("the reference", () => {
     },
   );
 
+  it("says of each route who may call it, and what it does", () => {
+    const table = readFileSync(join(docsFolder, "reference/generated/routes.part.md"), "utf8");
+    const rows = table.split("\n").filter((row) => row.startsWith("| `"));
+    expect(rows.length).toBeGreaterThan(20);
+    expect(rows.filter((row) => /\| +\|/.test(row))).toEqual([]);
+  });
+
   it("is translated as far as it is not names and signatures", () => {
     expect(untranslated).toEqual([]);
   });

@@ -52,6 +52,8 @@ beforeAll(() => {
     origins.set(path, block);
     write(path, asModule(block));
   }
+  // The reader's composition root.
+  write("host/credits/server.ts", 'export declare const credits: import("creditkit").Credits;\n');
   // As the DOM's types have it, which a Next.js app has.
   write("body.d.ts", "interface Request { json(): Promise<any> }\n");
   write(
@@ -72,7 +74,7 @@ beforeAll(() => {
         jsx: "react-jsx",
         types: ["node"],
         allowImportingTsExtensions: true,
-        paths: { "@/*": [...new Set(blocks.map(({ page }) => `./${folderOf(page)}/*`))] },
+        paths: { "@/*": ["./host/*", ...new Set(blocks.map(({ page }) => `./${folderOf(page)}/*`))] },
       },
       include: ["**/*", "../test/host.ts"],
     }),
