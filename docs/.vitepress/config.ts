@@ -18,8 +18,9 @@ function words(text: string): string[] {
 // Scripts that a guide links to are files, and not pages whose ending was left out.
 process.env.VITE_EXTRA_EXTENSIONS = "sh";
 
-const chineseEnd = /[\p{Script=Han}，。、：；！？（）“”]$/u;
-const chineseStart = /^[\p{Script=Han}，。、：；！？（）“”]/u;
+/** Between two Chinese characters, or beside Chinese punctuation, a space would be wrong; beside Latin words it is right. */
+const withoutSpace =
+  /[\p{Script=Han}，。、：；！？（）“”]\n[\p{Script=Han}，。、：；！？（）“”]|[，。、：；！？（“]\n|\n[，。、：；！？）”]/u;
 
 export default defineConfig({
   title: "Creditkit",
@@ -36,7 +37,7 @@ export default defineConfig({
       renderer.rules.softbreak = (tokens, index) => {
         const before = tokens[index - 1]?.content ?? "";
         const after = tokens[index + 1]?.content ?? "";
-        return chineseEnd.test(before) || chineseStart.test(after) ? "" : "\n";
+        return withoutSpace.test(`${before}\n${after}`) ? "" : "\n";
       };
     },
   },
