@@ -23,8 +23,6 @@ export default defineConfig({
     pool: "forks",
     // `DATABASE_URL` chooses the server of the library's tests: the app's would sign people up in the tester's own.
     env: { DATABASE_URL: "" },
-    // Files start servers, databases and browsers; side by side they would only slow each other down.
-    fileParallelism: false,
     globalSetup: at("./test/build.ts"),
     testTimeout: 60_000,
     hookTimeout: 180_000,
