@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { sendWebhook } from "./adapters/webhooks.ts";
 import { promoteAdmin } from "./cli-admin.ts";
+import { importOptions, importUsage, reportImport } from "./cli-import.ts";
 import { createKey, listKeys, revokeKey, scopesOf } from "./cli-keys.ts";
 import { type CreditsConfig, resolveConfig } from "./core/config.ts";
 import { createCredits } from "./core/credits.ts";
@@ -32,6 +33,7 @@ Usage: creditkit <command> [options]
   events replay <id>  do again what one says that failed, or waits
   admin promote <e-mail>
                       make an account of the app (better-auth) an admin
+  import              bring the credits that an app keeps in other tables into the ledger
   user <id>           balance, batches, open holds and last transactions of one user
 
 Options:
@@ -45,6 +47,8 @@ Options:
   --no-jobs           serve runs neither job: another process does
   --json              print one JSON document
   --help              print this
+
+${importUsage}
 
 Exit codes: 0 done · 1 audit found violations, or a user failed in a job, or no such user
             2 wrong usage or configuration · 3 the database is unavailable, in use or refuses`;
@@ -64,6 +68,7 @@ const options = {
   "no-jobs": { type: "boolean" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
+  ...importOptions,
 } as const satisfies ParseArgsConfig["options"];
 type Flags = ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>["values"];
 
@@ -126,9 +131,10 @@ function commandOf(command: string, rest: string[], flags: Flags): Command {
   }
   const [first, ...others] = rest;
   if (others.length > 0) throw new UsageError(`Unexpected argument: ${others[0]}`);
+  const name = first === undefined ? command : `${command} ${first}`;
+  if (name === "import") return (credits, database) => reportImport(credits, database, flags);
   if (command === "events") return (credits) => reportEvents(credits, inboxStatus(first));
   if (command === "user" && first !== undefined) return (credits) => reportUser(credits, first);
-  const name = first === undefined ? command : `${command} ${first}`;
   const run = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (run === undefined)
     throw new UsageError(command === "user" ? "user: which id?" : `Unknown command: ${name}`);
