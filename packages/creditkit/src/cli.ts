@@ -5,6 +5,8 @@ import { pathToFileURL } from "node:url";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { sendWebhook } from "./adapters/webhooks.ts";
 import { promoteAdmin } from "./cli-admin.ts";
+import { importOptions, importUsage, reportImport } from "./cli-import.ts";
+import { initOptions, initUsage, reportInit } from "./cli-init.ts";
 import { createKey, listKeys, revokeKey, scopesOf } from "./cli-keys.ts";
 import { type CreditsConfig, resolveConfig } from "./core/config.ts";
 import { createCredits } from "./core/credits.ts";
@@ -32,6 +34,8 @@ Usage: creditkit <command> [options]
   events replay <id>  do again what one says that failed, or waits
   admin promote <e-mail>
                       make an account of the app (better-auth) an admin
+  init                write the files of a Next.js app that uses Creditkit, and overwrite none
+  import              bring the credits that an app keeps in other tables into the ledger
   user <id>           balance, batches, open holds and last transactions of one user
 
 Options:
@@ -46,7 +50,11 @@ Options:
   --json              print one JSON document
   --help              print this
 
-Exit codes: 0 done · 1 audit found violations, or a user failed in a job, or no such user
+${importUsage}
+
+${initUsage}
+
+Exit codes: 0 done · 1 audit found violations, a user failed in a job, import has problems, or no such user
             2 wrong usage or configuration · 3 the database is unavailable, in use or refuses`;
 
 const ExitCode = { OK: 0, FOUND: 1, USAGE: 2, DATABASE: 3 } as const;
@@ -64,6 +72,8 @@ const options = {
   "no-jobs": { type: "boolean" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
+  ...importOptions,
+  ...initOptions,
 } as const satisfies ParseArgsConfig["options"];
 type Flags = ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>["values"];
 
@@ -83,6 +93,11 @@ async function main(): Promise<ExitCode> {
     console.log(usage);
     return ExitCode.OK;
   }
+  if (command === "init") {
+    const [stray] = rest;
+    if (stray !== undefined) throw new UsageError(`Unexpected argument: ${stray}`);
+    return print(reportInit(process.cwd(), values), values);
+  }
   const run = commandOf(command, rest, values);
   const config = await loadConfig(values.config);
   if (command === "migrate" && values.print) {
@@ -92,12 +107,15 @@ async function main(): Promise<ExitCode> {
   const { database, close } = await openDatabase(values);
   try {
     const credits = createCredits({ database, config, sharded: values.sharded === true });
-    const { json, text, exitCode } = await run(credits, database);
-    console.log(values.json ? JSON.stringify(json, null, 2) : text);
-    return exitCode;
+    return print(await run(credits, database), values);
   } finally {
     await close();
   }
+}
+
+function print({ json, text, exitCode }: Report, flags: Flags): ExitCode {
+  console.log(flags.json ? JSON.stringify(json, null, 2) : text);
+  return exitCode;
 }
 
 function readArguments() {
@@ -126,9 +144,10 @@ function commandOf(command: string, rest: string[], flags: Flags): Command {
   }
   const [first, ...others] = rest;
   if (others.length > 0) throw new UsageError(`Unexpected argument: ${others[0]}`);
+  const name = first === undefined ? command : `${command} ${first}`;
+  if (name === "import") return (credits, database) => reportImport(credits, database, flags);
   if (command === "events") return (credits) => reportEvents(credits, inboxStatus(first));
   if (command === "user" && first !== undefined) return (credits) => reportUser(credits, first);
-  const name = first === undefined ? command : `${command} ${first}`;
   const run = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (run === undefined)
     throw new UsageError(command === "user" ? "user: which id?" : `Unknown command: ${name}`);

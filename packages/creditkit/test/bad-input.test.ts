@@ -430,6 +430,20 @@ const rows: Row[] = [
       (credits, id) => credits.grantSubscription(monthly(id, { validityDays })),
     ],
   ]),
+  ...badDates.map(
+    ([what, expiresAt]): Row => [
+      `grant: expiresAt ${what}`,
+      "INVALID_ARGUMENT",
+      "expiresAt",
+      (credits, id) => credits.grant(gift(id, { expiresAt })),
+    ],
+  ),
+  [
+    "grant: expiresAt beside validityDays",
+    "INVALID_ARGUMENT",
+    "expiresAt",
+    (credits, id) => credits.grant(gift(id, { expiresAt: new Date("2030-01-01"), validityDays: 1 })),
+  ],
   ...badPeriods.flatMap(([what, grantPeriod]): Row[] => [
     [
       `grant: grantPeriod ${what}`,

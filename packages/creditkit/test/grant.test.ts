@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { defaultCreditsConfig } from "../src/core/config.ts";
+import type { GrantParams } from "../src/core/grant.ts";
 import { describeLedger, newUser, refusal, snapshot } from "./ledger.ts";
 
 const lite = "price_credits_lite";
@@ -19,6 +20,40 @@ describeLedger("grant", (ledger) => {
       [userId, granted.expirationDate?.toISOString()],
     );
     expect(stored?.same).toBe(true);
+  });
+
+  it("ends at an exact instant, and repeats under its key even when that is over", async () => {
+    const userId = newUser();
+    const expiresAt = new Date(ledger().clock.now().getTime() + 1234);
+    const request = { userId, amount: 10, type: "adjustment", expiresAt, idempotencyKey: "k" } as const;
+    const first = await credits().grant(request);
+    expect(first.expirationDate).toEqual(expiresAt);
+    for (const [field, change] of [
+      ["expiresAt", { expiresAt: new Date(expiresAt.getTime() + 1) }],
+      ["validityDays", { expiresAt: undefined }],
+      ["validityDays", { expiresAt: undefined, validityDays: 1 }],
+    ] as const) {
+      const changed = { ...request, ...change } as GrantParams;
+      expect(await refusal(credits().grant(changed))).toMatchObject({ code: "IDEMPOTENCY_CONFLICT", field });
+    }
+    ledger().clock.set(new Date(expiresAt.getTime() - 1));
+    expect(await available(userId)).toBe(10);
+    ledger().clock.set(expiresAt);
+    expect(await available(userId)).toBe(0);
+    expect(await credits().grant(request)).toEqual({ ...first, replayed: true });
+  });
+
+  it("refuses an end that is not after now: nothing expired comes alive", async () => {
+    const now = ledger().clock.now().getTime();
+    const before = await snapshot(ledger());
+    for (const end of [now, now - 1, 0]) {
+      const grant = { userId: newUser(), amount: 10, type: "adjustment", expiresAt: new Date(end) } as const;
+      expect(await refusal(credits().grant(grant))).toMatchObject({
+        code: "INVALID_ARGUMENT",
+        field: "expiresAt",
+      });
+    }
+    expect(await snapshot(ledger())).toBe(before);
   });
 
   it("never expires without validityDays", async () => {

@@ -296,6 +296,20 @@ const grantInput: fc.Arbitrary<GrantInput> = fc.oneof(
       { requiredKeys: ["userId", "amount", "type", "idempotencyKey"] },
     ),
   },
+  // Both ends of a day that comes, and one that is over.
+  {
+    weight: 2,
+    arbitrary: fc.record(
+      {
+        userId: user,
+        amount: fc.constant(40),
+        type: fc.constant("adjustment"),
+        expiresAt: fc.constantFrom(-1, 0, 5, 40).map((days) => Date.parse(startOfTime) + days * model.dayMs),
+        idempotencyKey,
+      },
+      { requiredKeys: ["userId", "amount", "type", "expiresAt"] },
+    ),
+  },
   {
     weight: 2,
     arbitrary: fc.record(
@@ -324,6 +338,7 @@ async function grant(state: Model, real: Real, input: GrantInput): Promise<void>
     ...input,
     userId: real.id(input.userId),
     ...(input.purchaseId === undefined ? {} : { purchaseId: real.id(input.purchaseId) }),
+    ...(input.expiresAt === undefined ? {} : { expiresAt: new Date(input.expiresAt) }),
   } as GrantParams;
   const result = await settle(
     state,

@@ -231,6 +231,8 @@ export interface GrantRequest {
   type: string;
   amount: number;
   validityDays?: number;
+  /** The exact end instead. */
+  expiresAt?: number;
   priority?: number;
   sourcePlan?: string;
   grantPeriod?: string;
@@ -264,13 +266,14 @@ function grantMeaning(request: GrantRequest): Record<string, unknown> {
   const { type, sourcePlan, grantPeriod } = request;
   if (type === "registration_bonus") return { type };
   if (type === "monthly_grant" && grantPeriod !== undefined) return { type, sourcePlan, grantPeriod };
-  const { amount, validityDays, priority = 0, packageId, priceId, purchaseId } = request;
+  const { amount, expiresAt, priority = 0, packageId, priceId, purchaseId } = request;
+  const validityDays = expiresAt === undefined ? request.validityDays : "until expiresAt";
   if (purchaseId !== undefined) {
     const plan = type === "monthly_grant" ? { sourcePlan } : {};
     return { type, purchaseId, amount, packageId, priceId, ...plan };
   }
   if (grantPeriod !== undefined) return { type };
-  return { type, amount, sourcePlan, validityDays, priority, packageId };
+  return { type, amount, sourcePlan, validityDays, expiresAt, priority, packageId };
 }
 
 function differences(one: Meaning, other: Meaning): string[] {
@@ -346,6 +349,8 @@ function grantOnly(rules: Rules, before: Books, clock: number, request: GrantReq
     const newest = received.at(-1);
     if (newest !== undefined && amount <= 0) return replay(newest);
   }
+  if (request.expiresAt !== undefined && request.expiresAt <= at)
+    return { books, refusal: { code: "INVALID_ARGUMENT", fields: ["expiresAt"] } };
   if (type !== "purchase" && request.force !== true) {
     const room = rules.balanceMax - funds(wallet, at) - aside(wallet, at);
     if (room <= 0) {
@@ -355,6 +360,7 @@ function grantOnly(rules: Rules, before: Books, clock: number, request: GrantReq
     amount = Math.min(amount, room);
   }
   const { validityDays } = request;
+  const start = request.periodStart ?? at;
   const batch: Batch = {
     sequence: (wallet?.transactions.length ?? 0) + 1,
     priority: request.priority ?? 0,
@@ -362,7 +368,7 @@ function grantOnly(rules: Rules, before: Books, clock: number, request: GrantReq
     remaining: amount,
     held: 0,
     grantedAt: at,
-    expiresAt: validityDays === undefined ? null : (request.periodStart ?? at) + validityDays * dayMs,
+    expiresAt: request.expiresAt ?? (validityDays === undefined ? null : start + validityDays * dayMs),
   };
   const opened = wallet ?? emptyWallet(at);
   const transaction: Transaction = {

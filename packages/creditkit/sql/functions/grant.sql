@@ -1,16 +1,17 @@
 -- Grants: one transaction and one batch each (rules 9, 13–15, 18, 19). Any number of requests of any number of
 -- users in one call; a single grant is a batch of one.
 --
--- Request: {user_id, type, amount, priority, validity_days?, valid_from?, id?, retried?, idempotency_key?, source_plan?,
---   period?, current_period?, package_id?, price_id?, purchase_id?, balance_max?, description?, metadata?, job_page?}.
+-- Request: {user_id, type, amount, priority, validity_days?, valid_from?, expires_at?, id?, retried?, idempotency_key?,
+--   source_plan?, period?, current_period?, package_id?, price_id?, purchase_id?, balance_max?, description?, metadata?, job_page?}.
 --   id: the transaction's id, made by the caller; required with a purchase_id.
 --   current_period: take the label of the plan's period that contains T.
 --   valid_from: count validity_days from there instead of from T (a period that is caught up).
+--   expires_at: instead of validity_days; after T, so that nothing expired comes alive.
 --   balance_max: grant only what keeps the balance, available and held, at or below it (rule 19).
 -- Result, one per request in order: {id, batch_id, amount, available, available_before, period, expires_at (ms), replayed}
 --   or {code, …}.
 -- Locks: the wallets in order of user id (created when missing), then the purchase ids in their order.
--- Codes: IDEMPOTENCY_CONFLICT (field), BALANCE_LIMIT, BALANCE_OVERFLOW.
+-- Codes: IDEMPOTENCY_CONFLICT (field), INVALID_ARGUMENT (expiresAt), BALANCE_LIMIT, BALANCE_OVERFLOW.
 create or replace function credits.grant(p_requests jsonb, p_now timestamptz)
 returns jsonb
 language plpgsql
@@ -178,11 +179,12 @@ begin
           user_id text, type text, amount bigint, priority smallint, validity_days integer, valid_from timestamptz,
           id uuid, retried boolean, idempotency_key text, source_plan text, period text, current_period boolean,
           package_id text, price_id text, purchase_id text, balance_max bigint, description text, metadata jsonb,
-          job_page uuid
+          job_page uuid, expires_at timestamptz
         )
       ) with ordinality as asked (
         user_id, type, amount, priority, validity_days, valid_from, id, retried, idempotency_key, source_plan, period,
-        current_period, package_id, price_id, purchase_id, balance_max, description, metadata, job_page, position
+        current_period, package_id, price_id, purchase_id, balance_max, description, metadata, job_page, expires_at,
+        position
       )
     ),
     keyed as (
@@ -298,7 +300,9 @@ begin
         and (v_claim.price_id is null or v_request.price_id is null)
         and coalesce(v_seen.amount_asked, v_seen.amount) <> v_request.amount then 'amount'
       when v_request.key like 'key:%' and coalesce(v_seen.amount_asked, v_seen.amount) <> v_request.amount then 'amount'
-      when v_request.key like 'key:%'
+      when v_request.key like 'key:%' and v_request.expires_at is distinct from v_batch.expires_at
+        and v_request.expires_at is not null then 'expiresAt'
+      when v_request.key like 'key:%' and v_request.expires_at is null
         and v_batch.expires_at - v_batch.granted_at is distinct from make_interval(hours => 24 * v_request.validity_days)
         then 'validityDays'
       when v_request.key like 'key:%' and v_seen.source_plan is distinct from v_request.source_plan then 'sourcePlan'
@@ -347,6 +351,11 @@ begin
       continue;
     end if;
 
+    if v_request.expires_at <= w_at[v_wallet] then
+      v_results[v_request.position] := jsonb_build_object('code', 'INVALID_ARGUMENT', 'field', 'expiresAt');
+      continue;
+    end if;
+
     v_amount := least(v_amount, v_request.balance_max - w_available[v_wallet] - w_aside[v_wallet]);
     v_results[v_request.position] := case
       when v_amount <= 0 then
@@ -370,7 +379,10 @@ begin
     v_batch.amount := v_amount;
     v_batch.remaining := v_amount;
     v_batch.granted_at := w_at[v_wallet];
-    v_batch.expires_at := coalesce(v_request.valid_from, w_at[v_wallet]) + make_interval(hours => 24 * v_request.validity_days);
+    v_batch.expires_at := coalesce(
+      v_request.expires_at,
+      coalesce(v_request.valid_from, w_at[v_wallet]) + make_interval(hours => 24 * v_request.validity_days)
+    );
 
     v_row := null;
     v_row.user_id := v_request.user_id;

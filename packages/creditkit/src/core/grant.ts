@@ -1,5 +1,6 @@
 import {
   type Metadata,
+  parseDate,
   parseDescription,
   parseFlag,
   parseId,
@@ -26,6 +27,8 @@ export interface GrantParams {
   type: CreditTransactionType;
   /** Days of 24 h, 1–36 500; omitted: the batch never expires. */
   validityDays?: number;
+  /** The exact end instead of `validityDays`: after now, before the year 9000. */
+  expiresAt?: Date;
   /** The plan of a monthly grant: part of its key. */
   sourcePlan?: string;
   /** `YYYY-MM`: granted once per user, plan and period. */
@@ -79,7 +82,7 @@ export async function grant(engine: Engine, params: GrantParams): Promise<GrantR
     user_id: parseId("userId", fields.userId),
     amount: engine.units(fields.amount),
     type: type as CreditTransactionType,
-    validity_days: parseValidityDays(fields.validityDays),
+    ...parseEnd(fields),
     source_plan: parseOptionalId("sourcePlan", fields.sourcePlan),
     period: parsePeriod(fields.grantPeriod),
     description: parseDescription(fields.description),
@@ -90,6 +93,15 @@ export async function grant(engine: Engine, params: GrantParams): Promise<GrantR
     idempotency_key: parseOptionalId("idempotencyKey", fields.idempotencyKey),
     balance_max: type === CreditTransactionType.PURCHASE || force ? undefined : balanceMax(engine),
   });
+}
+
+/** When a batch ends: after some days, at an instant, or never. */
+function parseEnd(fields: { validityDays?: unknown; expiresAt?: unknown }) {
+  const validityDays = parseValidityDays(fields.validityDays);
+  if (fields.expiresAt === undefined) return { validity_days: validityDays };
+  const expiresAt = parseDate("expiresAt", fields.expiresAt);
+  if (validityDays !== undefined) throw invalidArgument("expiresAt", "undefined beside validityDays");
+  return { expires_at: expiresAt.toISOString() };
 }
 
 /**

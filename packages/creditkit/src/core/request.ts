@@ -1,6 +1,6 @@
 import type { Metadata } from "./argument.ts";
 import type { Engine } from "./engine.ts";
-import { CreditsError } from "./errors.ts";
+import { CreditsError, invalidArgument } from "./errors.ts";
 
 /** What the schema does for any number of requests in one statement, answering each. */
 export type Operation = "consume" | "grant" | "get_info";
@@ -24,6 +24,7 @@ export interface Refusal {
     | "USER_BALANCE_NOT_FOUND"
     | "WALLET_FROZEN"
     | "IDEMPOTENCY_CONFLICT"
+    | "INVALID_ARGUMENT"
     | "BALANCE_LIMIT"
     | "BALANCE_OVERFLOW"
     | "UNKNOWN_PLAN"
@@ -68,6 +69,9 @@ export function refusalError(engine: Engine, refusal: Refusal): CreditsError {
       return new CreditsError(code, `The same key was used before with another ${refusal.field}`, {
         field: refusal.field ?? "",
       });
+    case "INVALID_ARGUMENT":
+      // What only the database's clock can tell.
+      return invalidArgument(refusal.field ?? "", "an instant after now");
     case "BALANCE_LIMIT":
       return new CreditsError(
         code,
