@@ -13,6 +13,10 @@ export default defineConfig({
       { find: /^creditkit$/, replacement: at("../../packages/creditkit/src/index.ts") },
       { find: /^creditkit\/config$/, replacement: at("../../packages/creditkit/src/core/config.ts") },
       {
+        find: /^creditkit\/react$/,
+        replacement: at("../../packages/creditkit/src/adapters/react.tsx"),
+      },
+      {
         find: /^creditkit\/(ai|api|drizzle|next|pg|pglite|testing|webhooks)$/,
         replacement: at("../../packages/creditkit/src/adapters/$1.ts"),
       },

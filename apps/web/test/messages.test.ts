@@ -86,7 +86,10 @@ describe("the texts", () => {
           code.includes(`.${last}\``) ||
           names.slice(0, -1).some((name) => code.includes(`${name}.\${`) || code.includes(`.${name}")`)) ||
           code.includes(`}${last.replace(/^[a-z]+/, "")}\``) ||
-          code.includes(`[${last}]`)
+          code.includes(`[${last}]`) ||
+          // With all that stand beside it.
+          code.includes(`essages.${key.slice(0, -last.length - 1)}`) ||
+          code.includes(`essages().${key.slice(0, -last.length - 1)}`)
         );
       });
     expect(unused).toEqual([]);

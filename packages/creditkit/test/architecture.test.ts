@@ -94,6 +94,8 @@ describe("who may import whom", () => {
         "adapters/pglite-lock.ts",
       ],
       "adapters/pglite-lock.ts": [],
+      "adapters/react.tsx": ["react", "adapters/react-store.ts"],
+      "adapters/react-store.ts": [],
       "adapters/stripe.ts": ["stripe", "adapters/stripe-event.ts", "adapters/stripe-message.ts"],
       "adapters/stripe-event.ts": ["adapters/stripe-message.ts", "adapters/stripe-plan.ts"],
       "adapters/stripe-message.ts": [],
@@ -113,6 +115,11 @@ describe("who may import whom", () => {
     const roots = ["index.ts", "cli.ts", "adapters/testing.ts"];
     const importers = library.filter(({ target }) => target === "core/credits.ts").map(({ file }) => file);
     expect(importers.filter((file) => !roots.includes(file))).toEqual([]);
+  });
+
+  it("nobody imports the React components, so that only who asks for them pays", () => {
+    const importers = library.filter(({ target }) => target === "react" || /^adapters\/react/.test(target));
+    expect([...new Set(importers.map(({ file }) => file))]).toEqual(["adapters/react.tsx"]);
   });
 
   it("the app imports creditkit by its public subpaths only", () => {

@@ -1,7 +1,7 @@
 import Link from "next/link";
 import { useTranslations } from "next-intl";
 import { buttonStyle } from "@/components/button-style";
-import { PackageList } from "@/components/packages";
+import { PackageOffers } from "@/components/packages";
 import { SiteFooter } from "@/components/site-footer";
 import { SiteHeader } from "@/components/site-header";
 import { creditsConfig, getCreditConsumption, isRegistrationCreditsEnabled } from "@/config/credits";
@@ -98,7 +98,7 @@ function Packages() {
           {t("packagesLink")}
         </Link>
       </p>
-      <PackageList />
+      <PackageOffers />
     </section>
   );
 }

@@ -1,14 +1,10 @@
-import { useLocale, useTranslations } from "next-intl";
-import { getLocale, getTranslations } from "next-intl/server";
+import { useLocale, useMessages, useTranslations } from "next-intl";
+import { getLocale, getMessages, getTranslations } from "next-intl/server";
 import type { ReactNode } from "react";
+import { creditsFormat, typeName } from "@/components/credits/format";
 import type { Locale } from "@/i18n/locale";
-import type { Messages } from "@/i18n/messages";
-
-const hourMs = 60 * 60 * 1000;
-const hoursPerDay = 24;
 
 type Translate = ReturnType<typeof useTranslations<"common">>;
-type TransactionTypeName = keyof Messages["common"]["transactionTypes"];
 
 /** Numbers, money, days and the ledger's words, as the reader's language writes them. */
 export interface Format {
@@ -43,56 +39,46 @@ export interface Format {
 
 /** For components that are not async, on the server or in the browser (which needs the namespace `common`). */
 export function useFormat(): Format {
-  return createFormat(useLocale(), useTranslations("common"));
+  return createFormat(useLocale(), useTranslations("common"), useMessages().common.transactionTypes);
 }
 
 /** For async components. */
 export async function getFormat(): Promise<Format> {
-  return createFormat(await getLocale(), await getTranslations("common"));
+  return createFormat(
+    await getLocale(),
+    await getTranslations("common"),
+    (await getMessages()).common.transactionTypes,
+  );
 }
 
-function createFormat(locale: Locale, translate: Translate): Format {
-  const number = new Intl.NumberFormat(locale);
+function createFormat(locale: Locale, translate: Translate, types: Readonly<Record<string, string>>): Format {
+  const base = creditsFormat(locale);
   const decimal = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
   const percent = new Intl.NumberFormat(locale, { style: "percent" });
   const shortDay = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric", timeZone: "UTC" });
   const month = new Intl.DateTimeFormat(locale, { month: "long", year: "numeric", timeZone: "UTC" });
-  const day = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone: "UTC" });
-  const time = new Intl.DateTimeFormat(locale, { timeStyle: "short", hourCycle: "h23", timeZone: "UTC" });
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
-  const currencyFormat = (currency: string) => new Intl.NumberFormat(locale, { style: "currency", currency });
   return {
-    number: (value) => number.format(value),
+    number: base.number,
     decimal: (value) => decimal.format(value),
     percent: (share) => percent.format(share),
     credits: (amount) => translate("credits", { amount }),
-    signed: (amount) => (amount < 0 ? `−${number.format(-amount)}` : `+${number.format(amount)}`),
-    price: (amount, currency) => currencyFormat(currency).format(amount),
+    signed: base.signed,
+    price: base.price,
     money: (amount, currency) => {
-      const format = currencyFormat(currency);
+      const format = new Intl.NumberFormat(locale, { style: "currency", currency });
       return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
     },
-    date: (instant) => <time dateTime={instant.toISOString()}>{day.format(instant)}</time>,
-    dateText: (instant) => day.format(instant),
+    date: (instant) => <time dateTime={instant.toISOString()}>{base.day(instant)}</time>,
+    dateText: base.day,
     monthText: (instant) => month.format(instant),
     dayText: (instant) => shortDay.format(instant),
     instant: (instant) => (
       <time dateTime={instant.toISOString()} className="whitespace-nowrap">
-        {day.format(instant)} <span className="text-ink-soft">{time.format(instant)}</span>
+        {base.day(instant)} <span className="text-ink-soft">{base.time(instant)}</span>
       </time>
     ),
-    instantText: (instant) => `${day.format(instant)} ${time.format(instant)}`,
-    distance: (instant, now) => {
-      const hours = Math.round((instant.getTime() - now.getTime()) / hourMs);
-      return Math.abs(hours) < hoursPerDay
-        ? relative.format(hours, "hour")
-        : relative.format(Math.trunc(hours / hoursPerDay), "day");
-    },
-    type: (type) => {
-      const key = `transactionTypes.${type as TransactionTypeName}` as const;
-      if (translate.has(key)) return translate(key);
-      const words = type.replaceAll("_", " ");
-      return words.charAt(0).toUpperCase() + words.slice(1);
-    },
+    instantText: (instant) => `${base.day(instant)} ${base.time(instant)}`,
+    distance: base.distance,
+    type: (type) => typeName(type, types),
   };
 }

@@ -7,7 +7,7 @@ import { getSignedIn } from "@/auth/session";
 import { buttonStyle } from "@/components/button-style";
 import { DemoPaymentNote } from "@/components/demo-payment-note";
 import { Notice } from "@/components/notice";
-import { PackageList } from "@/components/packages";
+import { PackageOffers } from "@/components/packages";
 import { PurchaseProblem } from "@/components/purchase-problem";
 import { SiteFooter } from "@/components/site-footer";
 import { SiteHeader } from "@/components/site-header";
@@ -85,7 +85,7 @@ export default async function PricingPage({ searchParams }: PricingPageProps) {
             {t("packages")}
           </h2>
           <p className="mt-1 text-sm text-ink-soft">{t("packagesNote")}</p>
-          <PackageList action={buy} />
+          <PackageOffers action={buy} />
         </section>
       </main>
       <SiteFooter />

@@ -69,7 +69,7 @@ function Details({
   parameters: SearchParameters;
 }) {
   const t = useTranslations("admin.user");
-  const tHistory = useTranslations("credits.history");
+  const tHistory = useTranslations("credits.entry");
   const format = useFormat();
   const { reversedAmount, amount } = entry;
   const returnable = reversedAmount === null ? 0 : -amount - reversedAmount;

@@ -24,17 +24,12 @@ import { useStickToEnd } from "./use-stick-to-end";
 /** The second half of a double click on send meets the button that stops, and does not mean it. */
 const doubleClickMs = 500;
 
-interface ChatProps {
-  isDemo: boolean;
-  initialBalance: number;
-}
-
 /** A conversation with a model, paid for answer by answer. */
-export function Chat({ isDemo, initialBalance }: ChatProps) {
+export function Chat({ isDemo }: { isDemo: boolean }) {
   const t = useTranslations("chat");
   const [service, setService] = useState<ChatService>(chatServiceDefault);
-  const chat = useMeteredChat(initialBalance);
-  const { messages, isBusy, balance, refusal } = chat;
+  const chat = useMeteredChat();
+  const { messages, isBusy, refusal } = chat;
   const { isAtEnd, stick } = useStickToEnd(messages);
   const composer = useRef<HTMLTextAreaElement>(null);
   const sentAt = useRef(0);
@@ -65,7 +60,7 @@ export function Chat({ isDemo, initialBalance }: ChatProps) {
           </div>
           <div className="ml-auto flex items-center gap-2">
             {isDemo && <DemoBadge />}
-            <Balance credits={balance} />
+            <Balance />
           </div>
         </div>
       </div>

@@ -3,7 +3,6 @@ import { redirect } from "next/navigation";
 import { getTranslations } from "next-intl/server";
 import { getModels } from "@/ai/models";
 import { getSignedIn } from "@/auth/session";
-import { getUserCreditsInfo } from "@/credits/queries";
 import { ClientMessages } from "@/i18n/client-messages";
 import { Chat } from "./chat";
 
@@ -12,12 +11,10 @@ export async function generateMetadata(): Promise<Metadata> {
 }
 
 export default async function ChatPage() {
-  const signedIn = await getSignedIn();
-  if (!signedIn) redirect("/sign-in");
-  const info = await getUserCreditsInfo({ userId: signedIn.userId });
+  if (!(await getSignedIn())) redirect("/sign-in");
   return (
     <ClientMessages namespaces={["chat", "common"]}>
-      <Chat isDemo={getModels().isDemo} initialBalance={info.data?.availableCredits ?? 0} />
+      <Chat isDemo={getModels().isDemo} />
     </ClientMessages>
   );
 }

@@ -4,6 +4,7 @@ import "@/security/without-eval";
 
 import { useChat } from "@ai-sdk/react";
 import { DefaultChatTransport } from "ai";
+import { useCredits } from "creditkit/react";
 import { useRef, useState } from "react";
 import type { AnswerDetails, ChatMessage } from "@/ai/chat-message";
 import { answerLengthMax, type ChatService, conversationLengthMax, messagesMax } from "@/config/models";
@@ -24,9 +25,9 @@ const transport = new DefaultChatTransport<ChatMessage>({
   }),
 });
 
-/** A conversation whose answers are paid for: its messages, the balance, and what stands in the way of the next one. */
-export function useMeteredChat(initialBalance: number) {
-  const [balance, setBalance] = useState(initialBalance);
+/** A conversation whose answers are paid for: its messages, and what stands in the way of the next one. */
+export function useMeteredChat() {
+  const { setBalance } = useCredits();
   const [refusal, setRefusal] = useState<Refusal>();
   /** The text of a message that was refused, given back to whoever wrote it. */
   const [draft, setDraft] = useState("");
@@ -125,7 +126,6 @@ export function useMeteredChat(initialBalance: number) {
     messages,
     forgiveShortness,
     isBusy,
-    balance,
     refusal,
     draft,
     setDraft,

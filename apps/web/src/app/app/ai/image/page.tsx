@@ -5,7 +5,6 @@ import { getModels } from "@/ai/models";
 import { getSignedIn } from "@/auth/session";
 import { getCreditConsumption } from "@/config/credits";
 import { imageService } from "@/config/models";
-import { getUserCreditsInfo } from "@/credits/queries";
 import { ClientMessages } from "@/i18n/client-messages";
 import { Studio } from "./studio";
 
@@ -14,16 +13,10 @@ export async function generateMetadata(): Promise<Metadata> {
 }
 
 export default async function ImagePage() {
-  const signedIn = await getSignedIn();
-  if (!signedIn) redirect("/sign-in");
-  const info = await getUserCreditsInfo({ userId: signedIn.userId });
+  if (!(await getSignedIn())) redirect("/sign-in");
   return (
     <ClientMessages namespaces={["image", "common"]}>
-      <Studio
-        isDemo={getModels().isDemo}
-        price={getCreditConsumption(imageService)}
-        initialBalance={info.data?.availableCredits ?? 0}
-      />
+      <Studio isDemo={getModels().isDemo} price={getCreditConsumption(imageService)} />
     </ClientMessages>
   );
 }

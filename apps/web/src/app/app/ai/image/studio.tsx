@@ -18,14 +18,13 @@ interface StudioProps {
   isDemo: boolean;
   /** Credits for one picture. */
   price: number;
-  initialBalance: number;
 }
 
 /** Pictures from prompts, each for the same price. */
-export function Studio({ isDemo, price, initialBalance }: StudioProps) {
+export function Studio({ isDemo, price }: StudioProps) {
   const t = useTranslations("image");
   const format = useFormat();
-  const { balance, pictures, drawing, refusal, draw } = useStudio(initialBalance);
+  const { pictures, drawing, refusal, draw } = useStudio();
   const [prompt, setPrompt] = useState("");
   const isEmpty = pictures.length === 0 && drawing === undefined;
 
@@ -47,7 +46,7 @@ export function Studio({ isDemo, price, initialBalance }: StudioProps) {
           <h1 className="text-lg font-semibold tracking-tight">{t("title")}</h1>
           <div className="ml-auto flex items-center gap-2">
             {isDemo && <DemoBadge />}
-            <Balance credits={balance} />
+            <Balance />
           </div>
         </div>
       </div>

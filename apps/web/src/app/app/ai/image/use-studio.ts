@@ -1,6 +1,7 @@
 "use client";
 
 import { generateId } from "ai";
+import { useCredits } from "creditkit/react";
 import { useRef, useState } from "react";
 import type { Drawing } from "@/ai/draw-image";
 import type { Refusal } from "@/credits/refusal";
@@ -12,8 +13,8 @@ export interface Picture extends Drawing {
 }
 
 /** Pictures of this visit, newest first, and the one that is being drawn. */
-export function useStudio(initialBalance: number) {
-  const [balance, setBalance] = useState(initialBalance);
+export function useStudio() {
+  const { setBalance } = useCredits();
   const [pictures, setPictures] = useState<Picture[]>([]);
   const [drawing, setDrawing] = useState<string>();
   const [refusal, setRefusal] = useState<Refusal>();
@@ -43,7 +44,7 @@ export function useStudio(initialBalance: number) {
     isDrawing.current = false;
   }
 
-  return { balance, pictures, drawing, refusal, draw };
+  return { pictures, drawing, refusal, draw };
 }
 
 async function ask(request: { imageId: string; prompt: string }): Promise<Drawing | Refusal> {

@@ -37,7 +37,7 @@ export default async function ExplainPage({ params, searchParams }: ExplainPageP
   if (explanation === null) notFound();
   const { entries, pageIndex, pageCount } = explanation;
   const t = await getTranslations("admin.explain");
-  const tHistory = await getTranslations("credits.history");
+  const tHistory = await getTranslations("credits.entry");
   const format = await getFormat();
   const account = await accountOf(userId);
   return (
