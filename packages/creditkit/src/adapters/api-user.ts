@@ -253,6 +253,7 @@ const grants: readonly ApiOperation[] = [
         CreditTransactionType.ADJUSTMENT,
       ]),
       validityDays: schema.validityDays.optional(),
+      expiresAt: schema.date.optional().openapi({ description: "The exact end instead of `validityDays`." }),
       sourcePlan: schema.id.optional(),
       grantPeriod: z.string().optional().openapi({ description: "`YYYY-MM`", example: "2026-03" }),
       description: schema.description.optional(),
