@@ -54,6 +54,14 @@ beforeAll(() => {
   }
   // The reader's composition root.
   write("host/credits/server.ts", 'export declare const credits: import("creditkit").Credits;\n');
+  // What `creditkit init` writes.
+  const written = {
+    grantRegistrationBonus: `import("creditkit").Credits["grantRegistrationBonus"]`,
+    consumeCreditsForService: `import("creditkit").Credits["consumeForService"]`,
+    getUserCreditsInfo: `(params: { userId: string }) => Promise<{ data?: import("creditkit").CreditsInfo; serverError?: string }>`,
+  };
+  const declared = Object.entries(written).map(([name, type]) => `export declare const ${name}: ${type};\n`);
+  write("host/credits/actions.ts", declared.join(""));
   // As the DOM's types have it, which a Next.js app has.
   write("body.d.ts", "interface Request { json(): Promise<any> }\n");
   write(
@@ -74,7 +82,14 @@ beforeAll(() => {
         jsx: "react-jsx",
         types: ["node"],
         allowImportingTsExtensions: true,
-        paths: { "@/*": ["./host/*", ...new Set(blocks.map(({ page }) => `./${folderOf(page)}/*`))] },
+        paths: {
+          "@/*": [
+            "./host/*",
+            ...new Set(
+              blocks.flatMap(({ page }) => ["", "src/"].map((base) => `./${folderOf(page)}/${base}*`)),
+            ),
+          ],
+        },
       },
       include: ["**/*", "../test/host.ts"],
     }),
