@@ -19,9 +19,10 @@ const purpose: Record<string, string> = {
   "creditkit/opentelemetry": "Spans and metrics through OpenTelemetry.",
   "creditkit/pg": "A `pg.Pool` as database.",
   "creditkit/pglite": "PGlite as database, durable and locked.",
+  "creditkit/react": "A live balance in React: provider, hook, balance and gate.",
   "creditkit/stripe": "Stripe as payment provider.",
   "creditkit/testing": "A whole ledger in memory with a clock that tests move.",
-  "creditkit/webhooks": "Sending and verifying outgoing webhooks (Standard Webhooks).",
+  "creditkit/webhooks": "Sending outgoing webhooks (Standard Webhooks).",
 };
 
 /** Where each exported name is explained. */
@@ -39,7 +40,7 @@ export function homesOf(subpaths: readonly Subpath[]): Homes {
   return homes;
 }
 
-export const anchor = (name: string) => name.toLowerCase();
+export const anchor = (name: string) => name;
 
 /** The page of one subpath. */
 export function subpathPage(subpath: Subpath, homes: Homes, language: Language): string {

@@ -87,7 +87,7 @@ describe("the reference", () => {
       const file = name.replace(/^creditkit\/?/, "") || "creditkit";
       for (const folder of ["", "zh/"]) {
         const page = html.get(`${folder}reference/generated/${file}.html`) ?? "";
-        const missing = declarations.filter((one) => !page.includes(` id="${one.name.toLowerCase()}"`));
+        const missing = declarations.filter((one) => !page.includes(` id="${one.name}"`));
         expect(missing.map((one) => `${name}: ${one.name}`)).toEqual([]);
       }
     }

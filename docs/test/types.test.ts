@@ -54,6 +54,11 @@ beforeAll(() => {
   }
   // The reader's composition root.
   write("host/credits/server.ts", 'export declare const credits: import("creditkit").Credits;\n');
+  write(
+    "host/server/credits.ts",
+    'export declare const credits: import("creditkit").Credits;\nexport declare const config: import("creditkit").ResolvedConfig;\n',
+  );
+  write("host/server/session.ts", "export declare function requireUser(): Promise<string>;\n");
   // What `creditkit init` writes.
   const written = {
     grantRegistrationBonus: `import("creditkit").Credits["grantRegistrationBonus"]`,
@@ -83,6 +88,8 @@ beforeAll(() => {
         types: ["node"],
         allowImportingTsExtensions: true,
         paths: {
+          // What the registry installs, from where it is built.
+          "@/components/credits/*": ["../../apps/web/src/components/credits/*"],
           "@/*": [
             "./host/*",
             ...new Set(
