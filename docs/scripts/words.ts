@@ -39,8 +39,6 @@ export const words = {
   },
 } as const satisfies Record<Language, object>;
 
-export type Words = (typeof words)[Language];
-
 type Translations = Record<string, Record<string, string>>;
 const chinese: Translations = JSON.parse(readFileSync(new URL("chinese.json", import.meta.url), "utf8"));
 

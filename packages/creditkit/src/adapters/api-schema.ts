@@ -1,7 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { descriptionLengthMax, overages, ttlSecondsMax, validityDaysMax } from "../core/argument.ts";
 import { jobNames } from "../core/job-run.ts";
-import { CreditTransactionType } from "../core/transaction.ts";
 
 // What goes in and what comes out, as JSON. The ledger checks again, and more exactly: these are for the document and for the first
 // refusal. An instant is ISO 8601; an amount is a number of credits.
@@ -238,5 +237,3 @@ export const JobRun = z
     error: z.string().nullable(),
   })
   .openapi("JobRun");
-
-export const transactionType = z.enum(CreditTransactionType);

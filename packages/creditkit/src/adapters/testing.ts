@@ -1,3 +1,5 @@
+// For readers whose own `lib` knows no `await using`.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { PGlite } from "@electric-sql/pglite";
 import { type CreditsConfig, defaultCreditsConfig } from "../core/config.ts";
 import { createCredits } from "../core/credits.ts";
