@@ -81,7 +81,7 @@ export async function takeTurns(rounds, turns) {
 }
 
 /** @param {readonly number[]} values */
-export function median(values) {
+function median(values) {
   const ascending = [...values].sort((a, b) => a - b);
   const middle = Math.floor(ascending.length / 2);
   const upper = ascending[middle] ?? Number.NaN;

@@ -76,7 +76,7 @@ export function allPages(): string[] {
 }
 
 /** A part is included by pages and is none itself. */
-export const isPart = (path: string) => path.endsWith(".part.md");
+const isPart = (path: string) => path.endsWith(".part.md");
 
 /** The sidebar of a language; where a section is not translated, the English pages. */
 export function sidebar(language: Language): DefaultTheme.SidebarItem[] {
@@ -100,7 +100,7 @@ function pagesOf({ folder, pages }: Pick<Section, "folder" | "pages">, language:
 }
 
 /** The first heading, which is what a page is called everywhere. */
-export function titleOf(path: string): string {
+function titleOf(path: string): string {
   const text = readFileSync(join(docsFolder, path), "utf8");
   const [, title] = /^# (.+)$/m.exec(text) ?? [];
   if (title === undefined) throw new Error(`docs/${path} has no heading`);

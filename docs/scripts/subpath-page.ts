@@ -40,7 +40,7 @@ export function homesOf(subpaths: readonly Subpath[]): Homes {
   return homes;
 }
 
-export const anchor = (name: string) => name;
+const anchor = (name: string) => name;
 
 /** The page of one subpath. */
 export function subpathPage(subpath: Subpath, homes: Homes, language: Language): string {

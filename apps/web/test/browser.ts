@@ -23,7 +23,8 @@ const chromiumArguments = [
 
 /** Where pictures of the pages go; none are taken when it is not set. */
 const screenshotDirectory = process.env.SCREENSHOT_DIR;
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const require = createRequire(import.meta.url);
+const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 /** A phone and a desktop, dark and light: both widths and both themes, not each with each. */
 export const longVariants = [

@@ -11,6 +11,7 @@ import { initApp } from "../src/init-run.ts";
 import { serverTemplate } from "../src/init-template.ts";
 import { type Ledger, openPostgresLedger, refusal } from "./ledger.ts";
 
+const require = createRequire(import.meta.url);
 const run = promisify(execFile);
 const program = fileURLToPath(new URL("../bin/creditkit.js", import.meta.url));
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -59,7 +60,7 @@ describe("creditkit init in a fresh app of create-next-app", () => {
   beforeAll(async () => {
     ledger = await openPostgresLedger();
     mkdirSync(folder, { recursive: true });
-    const creator = createRequire(import.meta.url).resolve("create-next-app/dist/index.js");
+    const creator = require.resolve("create-next-app/dist/index.js");
     const options = ["--ts", "--app", "--src-dir", "--no-tailwind", "--no-eslint", "--no-react-compiler"];
     const offline = ["--import-alias", "@/*", "--use-npm", "--skip-install", "--disable-git", "--yes"];
     await run(process.execPath, [creator, app, ...options, ...offline], { cwd: folder });

@@ -42,11 +42,11 @@ function node(version: string): string {
   return program;
 }
 
-/** What a subpath's modules import of others, as they were packed. */
+/** What a subpath's modules import of others. */
 function needsOf(subpath: string): string[] {
   const entry = manifest.exports[subpath];
   if (entry === undefined || typeof entry === "string") throw new Error(`${subpath} has no conditions`);
-  return packagesOf(join(bare, "node_modules/creditkit", entry.default));
+  return packagesOf(join(root, "packages/creditkit", entry.default));
 }
 
 /** A project with the installed library and, of all that it can stand on, these alone. */
@@ -55,8 +55,8 @@ function projectWith(name: string, packages: readonly string[]): string {
   const modules = join(project, "node_modules");
   cpSync(join(bare, "node_modules/creditkit"), join(modules, "creditkit"), { recursive: true });
   // React's types are a package of their own.
-  const wantedPackages = packages.includes("react") ? [...packages, "@types/react"] : packages;
-  for (const wanted of wantedPackages) {
+  const all = packages.includes("react") ? [...packages, "@types/react"] : packages;
+  for (const wanted of all) {
     mkdirSync(dirname(join(modules, wanted)), { recursive: true });
     symlinkSync(join(root, "node_modules", wanted), join(modules, wanted), "junction");
   }
@@ -64,16 +64,24 @@ function projectWith(name: string, packages: readonly string[]): string {
   return project;
 }
 
-const importing = (subpath: string) =>
-  `import(${JSON.stringify(nameOf(subpath))}).then(
-    (module) => console.log(JSON.stringify({ names: Object.keys(module) })),
-    ({ code, message }) => console.log(JSON.stringify({ code, message })),
-  )`;
+interface Imported {
+  names?: string[];
+  code?: string;
+  message?: string;
+}
 
-async function importOf(subpath: string, version: string, project: string) {
-  const { out, error } = await run(node(version), ["-e", importing(subpath)], project);
+/** Imports each subpath in one process of that Node, and tells the exported names or the error of each. */
+async function importAll(paths: readonly string[], version: string, project: string) {
+  const program = `const results = {};
+for (const path of ${JSON.stringify(paths)})
+  results[path] = await import(path.replace(/^\\./, "creditkit")).then(
+    (module) => ({ names: Object.keys(module) }),
+    ({ code, message }) => ({ code, message }),
+  );
+console.log(JSON.stringify(results));`;
+  const { out, error } = await run(node(version), ["--input-type=module", "-e", program], project);
   if (out === "") throw new Error(error);
-  return JSON.parse(out) as { names?: string[]; code?: string; message?: string };
+  return JSON.parse(out) as Record<string, Imported>;
 }
 
 beforeAll(async () => {
@@ -95,20 +103,27 @@ it("installs alone: no dependency comes with it, and no peer", () => {
 });
 
 describe.each(versions)("on Node %s", (version) => {
-  it.each(subpaths)("%s imports without peers, or names the one that it needs", async (subpath) => {
-    const needs = needsOf(subpath);
-    const { names = [], code, message = "" } = await importOf(subpath, version, bare);
-    if (needs.length === 0) {
-      expect({ code, message }).toEqual({ code: undefined, message: "" });
-      expect(names).not.toEqual([]);
-      return;
+  it("imports each subpath that needs no peer without any; the others name one that they need", async () => {
+    const results = await importAll(subpaths, version, bare);
+    for (const subpath of subpaths) {
+      const { names = [], code, message = "" } = results[subpath] ?? {};
+      const needs = needsOf(subpath);
+      const named = /^Cannot find package '([^']+)' imported from/.exec(message)?.[1];
+      if (needs.length > 0) {
+        expect([subpath, code]).toEqual([subpath, "ERR_MODULE_NOT_FOUND"]);
+        expect(needs).toContain(named);
+      } else {
+        expect([subpath, message]).toEqual([subpath, ""]);
+        expect(names).not.toEqual([]);
+      }
     }
-    expect(code).toBe("ERR_MODULE_NOT_FOUND");
-    expect(needs).toContain(/^Cannot find package '([^']+)' imported from/.exec(message)?.[1]);
-    const project = projectWith(`${version}-${nameOf(subpath).replace("/", "-")}`, needs);
-    const linked = await importOf(subpath, version, project);
-    expect({ code: linked.code, message: linked.message }).toEqual({ code: undefined, message: undefined });
-    expect(linked.names).not.toEqual([]);
+  });
+
+  const needy = subpaths.filter((subpath) => needsOf(subpath).length > 0);
+  it.each(needy)("imports %s with what it needs and nothing else", async (subpath) => {
+    const project = projectWith(`${version}-${nameOf(subpath).replace("/", "-")}`, needsOf(subpath));
+    const { [subpath]: imported } = await importAll([subpath], version, project);
+    expect(imported).toEqual({ names: expect.arrayContaining([expect.any(String)]) });
   });
 
   it("spends on an embedded database in memory", async () => {
@@ -138,7 +153,7 @@ await pglite.close();
     // npx and the command itself run on the Node that comes first in the path.
     const at = dirname(node(version));
     const command = (options: readonly string[], project: string) =>
-      run("npx", ["--no", "--", "creditkit", ...options], project, at);
+      run("npx", ["creditkit", ...options], project, at);
     const help = await command(["--help"], bare);
     expect(help).toMatchObject({ exitCode: 0, error: "" });
     expect(help.out).toContain("Usage: creditkit <command>");
@@ -163,21 +178,22 @@ await pglite.close();
   });
 });
 
-describe.each(["NodeNext", "bundler"] as const)("types under %s", (resolution) => {
-  it.each(subpaths)("%s compiles, strict and with its declarations checked", async (subpath) => {
-    const needs = needsOf(subpath);
-    const project = projectWith(`${resolution}-${nameOf(subpath).replace("/", "-")}`, needs);
-    const name = nameOf(subpath);
-    writeFileSync(
-      join(project, "use.ts"),
-      `import * as used from ${JSON.stringify(name)};
-// Were the module untyped, this would be no error.
-// @ts-expect-error
-import { nothingOfThisName } from ${JSON.stringify(name)};
-export const names: string[] = Object.keys(used);
-export { nothingOfThisName };
-`,
-    );
+it.concurrent.each(["NodeNext", "bundler"] as const)(
+  "each subpath's types compile under %s, strict and with the declarations checked",
+  async (resolution) => {
+    const project = projectWith(`types-${resolution}`, [...new Set(subpaths.flatMap(needsOf))]);
+    for (const [number, subpath] of subpaths.entries()) {
+      const name = JSON.stringify(nameOf(subpath));
+      const lines = [
+        `import * as used from ${name};`,
+        "// Were the module untyped, this would be no error.",
+        "// @ts-expect-error",
+        `import { nothingOfThisName } from ${name};`,
+        "export const names: string[] = Object.keys(used);",
+        "export { nothingOfThisName };",
+      ];
+      writeFileSync(join(project, `use-${number}.ts`), lines.join("\n"));
+    }
     const compilerOptions = {
       target: "ES2022",
       module: resolution === "NodeNext" ? "NodeNext" : "preserve",
@@ -187,16 +203,12 @@ export { nothingOfThisName };
       noEmit: true,
       types: [],
     };
-    writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["use.ts"] }));
-    const { exitCode, out } = await run(
-      process.execPath,
-      [join(root, "node_modules/typescript/bin/tsc"), "-p", project, "--pretty", "false"],
-      project,
-    );
+    writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["use-*.ts"] }));
+    const compiler = join(root, "node_modules/typescript/bin/tsc");
+    const { exitCode, out } = await run(process.execPath, [compiler, "--pretty", "false"], project);
     const errors = out.split("\n").filter((line) => / error TS\d+: /.test(line));
     // What a peer's own declarations lack is not this package's.
-    const ours = errors.filter((line) => !/^[^(]*node_modules\/(?!creditkit\/)/.test(line));
-    expect(ours).toEqual([]);
+    expect(errors.filter((line) => !/^[^(]*node_modules\/(?!creditkit\/)/.test(line))).toEqual([]);
     if (errors.length === 0) expect({ exitCode, out }).toEqual({ exitCode: 0, out: "" });
-  });
-});
+  },
+);

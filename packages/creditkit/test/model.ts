@@ -3,7 +3,7 @@
  * Numbers in comments are rule numbers. Instants are milliseconds since 1970, amounts are units.
  */
 
-export interface Plan {
+interface Plan {
   enabled: boolean;
   monthlyGrant: number;
   validityDays: number;
@@ -122,7 +122,7 @@ export interface Account {
   subscriptions: readonly Subscription[];
 }
 
-export interface Claim {
+interface Claim {
   userId: string;
   /** What was asked for with it. */
   meaning: Meaning;
@@ -136,7 +136,7 @@ export interface Books {
   purchases: Readonly<Record<string, Claim>>;
 }
 
-export interface Refusal {
+interface Refusal {
   code: string;
   /** `IDEMPOTENCY_CONFLICT`: everything that differs; the ledger names one of these. */
   fields?: readonly string[];
@@ -522,7 +522,7 @@ export function setFrozen(books: Books, userId: string, frozen: boolean): Step<n
  * Gives back what holds whose time is over had set aside (22), and repays what is owed from it as of each timeout (24). T
  * judges that; whatever writes to the wallet books it first, or the job.
  */
-export function endTimedOut(wallet: Wallet, at: number): Wallet {
+function endTimedOut(wallet: Wallet, at: number): Wallet {
   const isDue = ({ status, expiresAt }: Hold) => status === "open" && expiresAt <= at;
   const timeouts = new Set(wallet.holds.filter(isDue).map(({ expiresAt }) => expiresAt));
   let next = wallet;
@@ -726,14 +726,14 @@ function currentLabel({ subscriptions }: Account, planId: string, at: number): s
   return periodLabel(periodStart(subscription.anchor, periodIndex(subscription.anchor, at)));
 }
 
-export interface DuePeriod {
+interface DuePeriod {
   planId: string;
   start: number;
   plan: Plan;
 }
 
 /** Every period that a user is entitled to, whether or not it was granted, whose batch would still be valid (17). */
-export function duePeriods(rules: Rules, account: Account, at: number): DuePeriod[] {
+function duePeriods(rules: Rules, account: Account, at: number): DuePeriod[] {
   const live = liveSubscriptions(account, at);
   const due: DuePeriod[] = [];
   const collect = (

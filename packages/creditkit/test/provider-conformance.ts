@@ -5,7 +5,7 @@ import type { CheckoutParams, PaymentProvider, WebhookMessage } from "../src/cor
 import { type Ledger, newUser, openPgliteLedger, refusal } from "./ledger.ts";
 import { startProviderServer } from "./provider-server.ts";
 
-export const conformanceConfig: CreditsConfig = {
+const conformanceConfig: CreditsConfig = {
   ...defaultCreditsConfig,
   limitations: { maxUserBalance: 1_000 },
   planPrices: [{ priceId: "price_pro", planId: "pro", interval: "month", amount: 19, currency: "USD" }],

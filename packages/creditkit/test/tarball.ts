@@ -50,7 +50,8 @@ export function packagesOf(file: string, { dynamic = file.endsWith(".d.ts") } = 
   const walk = (path: string): void => {
     if (seen.has(path)) return;
     seen.add(path);
-    const text = readFileSync(path, "utf8");
+    // The files that `creditkit init` writes are templates: what stands in them is not imported here.
+    const text = readFileSync(path, "utf8").replace(/`[^`]*`/g, "``");
     const found = [...text.matchAll(staticImport), ...(dynamic ? text.matchAll(dynamicImport) : [])];
     for (const [, from, alone] of found) {
       const target = from ?? alone ?? "";

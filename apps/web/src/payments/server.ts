@@ -42,7 +42,7 @@ export async function getDemo(): Promise<DemoProvider | null> {
  * Outside production, or when the operator says so: in production it would give credits away. `npm start` at the root is a trial and
  * says so itself.
  */
-export function isDemoAllowed(): boolean {
+function isDemoAllowed(): boolean {
   const { NODE_ENV, PAYMENTS_DEMO } = readEnvironment();
   return NODE_ENV !== "production" || PAYMENTS_DEMO === "allow";
 }

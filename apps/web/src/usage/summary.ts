@@ -4,7 +4,7 @@ export const usageRanges = [7, 30, 90] as const;
 export type UsageRange = (typeof usageRanges)[number];
 
 /** Of use, before an average says anything about tomorrow. */
-export const historyDaysMin = 7;
+const historyDaysMin = 7;
 
 const dayMs = 24 * 60 * 60 * 1000;
 

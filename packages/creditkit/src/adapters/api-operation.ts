@@ -43,7 +43,7 @@ export const apiTags = {
   keys: "Keys of this API.",
   webhooks: "Who is told of what happens, by signed webhooks.",
 } as const;
-export type ApiTag = keyof typeof apiTags;
+type ApiTag = keyof typeof apiTags;
 
 type Shape = z.ZodObject | undefined;
 type Fields<Schema extends z.ZodType | undefined> = Schema extends z.ZodType

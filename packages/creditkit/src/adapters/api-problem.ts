@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { CreditsError, CreditsErrorCode } from "../core/errors.ts";
 
 /** What the API refuses by itself, before the ledger is asked. */
-export const ApiErrorCode = {
+const ApiErrorCode = {
   UNAUTHORIZED: "UNAUTHORIZED",
   FORBIDDEN: "FORBIDDEN",
   ROUTE_NOT_FOUND: "ROUTE_NOT_FOUND",
@@ -11,7 +11,7 @@ export const ApiErrorCode = {
   RATE_LIMITED: "RATE_LIMITED",
   INTERNAL_ERROR: "INTERNAL_ERROR",
 } as const;
-export type ApiErrorCode = (typeof ApiErrorCode)[keyof typeof ApiErrorCode];
+type ApiErrorCode = (typeof ApiErrorCode)[keyof typeof ApiErrorCode];
 
 export type ProblemCode = CreditsErrorCode | ApiErrorCode;
 

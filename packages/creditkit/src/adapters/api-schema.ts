@@ -37,7 +37,7 @@ const replayed = z
   .openapi({ description: "Present when it had been done before: this is the first answer again." });
 const newBalance = z.number().openapi({ description: "Available credits right after it.", example: 95 });
 
-export const consumptionLog = z
+const consumptionLog = z
   .array(z.object({ batchId: id, consumed: credits, batchRemaining: credits }))
   .openapi("ConsumptionLog", { description: "What was taken from which batch, in drain order." });
 
@@ -51,7 +51,7 @@ export const Balance = z
   })
   .openapi("Balance");
 
-export const Transaction = z
+const Transaction = z
   .object({
     id,
     type: z.string(),

@@ -1,17 +1,17 @@
 import { invalidArgument } from "./errors.ts";
 
 export const idLengthMax = 255;
-export const serviceLengthMax = 128;
+const serviceLengthMax = 128;
 export const descriptionLengthMax = 1_000;
-export const metadataBytesMax = 16 * 1024;
-export const metadataDepthMax = 8;
+const metadataBytesMax = 16 * 1024;
+const metadataDepthMax = 8;
 export const validityDaysMax = 36_500;
-export const priorityMax = 1_000;
+const priorityMax = 1_000;
 export const ttlSecondsMax = 86_400;
-export const ttlSecondsDefault = 900;
+const ttlSecondsDefault = 900;
 export const overages = ["reject", "take_available", "debt"] as const;
-export const pageSizeMax = 100;
-export const pageSizeDefault = 10;
+const pageSizeMax = 100;
+const pageSizeDefault = 10;
 
 /** A plain JSON object. */
 // biome-ignore lint/suspicious/noExplicitAny: `unknown` would refuse a caller's interface; it is checked when it arrives

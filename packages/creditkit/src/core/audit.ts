@@ -1,7 +1,7 @@
 import type { Engine } from "./engine.ts";
 
 /** Violations that one audit reports at most. */
-export const violationsMax = 1_000;
+const violationsMax = 1_000;
 
 export interface Violation {
   /** Number of the rule in the rules of the ledger. */

@@ -8,7 +8,7 @@ import { errorFields, type Logger } from "./logger.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** Attempts after the first one that a statement gets when the database, not the request, is why it failed (rule 29). */
-export const retriesMax = 5;
+const retriesMax = 5;
 /** Wait before the first retry of a conflict and of a lost connection, in milliseconds; it doubles each time. */
 const conflictWaitMs = 5;
 const connectionWaitMs = 100;

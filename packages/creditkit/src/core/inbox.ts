@@ -6,7 +6,7 @@ import { apply, type PaymentEventResult, type PaymentMessage } from "./payment.t
 export const inboxStatuses = ["applied", "ignored", "parked", "failed"] as const;
 export type InboxStatus = (typeof inboxStatuses)[number];
 
-export const eventsMax = 1_000;
+const eventsMax = 1_000;
 const eventsDefault = 50;
 
 /** A message of a provider, as it stands in the inbox. */

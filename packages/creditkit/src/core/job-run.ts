@@ -7,7 +7,7 @@ import { uuidV7 } from "./uuid.ts";
 export const jobNames = ["grant", "expire", "audit"] as const;
 export type JobName = (typeof jobNames)[number];
 
-export const jobRunsMax = 1_000;
+const jobRunsMax = 1_000;
 const jobRunsDefault = 20;
 /** Failures or violations of one run that are kept. */
 const keptRowsMax = 20;

@@ -7,9 +7,9 @@ import { uuidV7 } from "./uuid.ts";
 export const resultsMax = 1_000;
 
 /** Pages under way at a time: one is read and decided while another one is written and committed. */
-export const pagesAtOnce = 2;
+const pagesAtOnce = 2;
 /** Users of a page under way at a time on a sharded database, each in a statement of its own. */
-export const shardedUsersAtOnce = 8;
+const shardedUsersAtOnce = 8;
 
 /** Who failed in a job, and why. */
 export type Failures = Map<string, unknown>;

@@ -18,7 +18,7 @@ import { release, type SettleResult, settleWithin } from "./settle.ts";
 import { getInfo } from "./wallet.ts";
 
 /** Attempts that a settlement gets in the background after the call that should have done it, and the wait before the first. */
-export const backgroundSettlementsMax = 8;
+const backgroundSettlementsMax = 8;
 const backgroundWaitMs = 1_000;
 
 export interface MeterParams extends Omit<HoldParams, "amount"> {

@@ -5,7 +5,7 @@ import { isRefusal, type Refusal, refusalError } from "./request.ts";
 import { CreditTransactionType } from "./transaction.ts";
 
 /** Users of one statement, and of one commit. */
-export const grantPageUsers = 500;
+const grantPageUsers = 500;
 
 export interface DailyGrantRow {
   userId: string;

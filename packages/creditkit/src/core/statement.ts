@@ -11,7 +11,7 @@ import type { Engine } from "./engine.ts";
 import { invalidArgument } from "./errors.ts";
 import { CreditTransactionType } from "./transaction.ts";
 
-export const statementPageSizeMax = 1_000;
+const statementPageSizeMax = 1_000;
 const statementPageSizeDefault = 50;
 
 /** How much of a transaction came from or went to one batch. Credits. */

@@ -8,7 +8,7 @@ import { disableWebhookEndpoint, type WebhookEventType } from "./webhook-endpoin
 export const deliveryStatuses = ["pending", "delivered", "failed"] as const;
 export type WebhookDeliveryStatus = (typeof deliveryStatuses)[number];
 
-export const deliveriesMax = 1_000;
+const deliveriesMax = 1_000;
 const deliveriesDefault = 50;
 
 /** One message on its way to one endpoint. */
@@ -120,7 +120,7 @@ const jitter = 0.2;
 /** Deliveries of one claim, sent side by side. */
 const claimMax = 20;
 /** Longer than any attempt lasts: a claim that is older was lost with its process. */
-export const claimSeconds = 60;
+const claimSeconds = 60;
 /** One call stops here and leaves the rest to the next. */
 const deliveriesPerRunMax = 2_000;
 /** Days that a message is kept after it happened. */

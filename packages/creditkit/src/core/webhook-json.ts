@@ -34,7 +34,7 @@ export function amount(value: unknown, name: string): number {
   return present(Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined, name);
 }
 
-export function present<Value>(value: Value | undefined, name: string): Value {
+function present<Value>(value: Value | undefined, name: string): Value {
   if (value === undefined) throw invalidWebhook(`no ${name}`);
   return value;
 }

@@ -18,8 +18,9 @@ export interface Program<Order extends object, Report> {
   kill(): Promise<Report[]>;
 }
 
+const require = createRequire(import.meta.url);
 // Node 20 runs no TypeScript by itself.
-const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+const loader = pathToFileURL(require.resolve("tsx")).href;
 
 /** Starts a program and waits until it says `"ready"`. */
 export async function startProgram<Order extends object, Report>(
