@@ -20,11 +20,6 @@ export async function serve(credits: Credits, database: Database, options: Serve
   const { serve: listen } = await import("@hono/node-server");
   await credits.migrate();
   const api = createCreditsApi(credits, { basePath: "/v1", onError: (error) => log(causeMessage(error)) });
-  const stopDelivery = startWebhookDelivery(credits, {
-    onError: (error) => log(`Webhooks: ${causeMessage(error)}`),
-  });
-  const stopJobs = options.withJobs ? startJobs(credits, log) : async () => {};
-
   const ended = untilStopped();
   const server = listen({
     port: options.port,
@@ -38,6 +33,11 @@ export async function serve(credits: Credits, database: Database, options: Serve
   if ((await credits.getApiKeys()).length === 0)
     log("There is no key yet, so that nobody can call: creditkit keys create <name> --scopes read,spend");
 
+  // Only once it listens: a port that is taken must leave nothing behind that runs on.
+  const stopDelivery = startWebhookDelivery(credits, {
+    onError: (error) => log(`Webhooks: ${causeMessage(error)}`),
+  });
+  const stopJobs = options.withJobs ? startJobs(credits, log) : async () => {};
   await ended;
   await new Promise((resolve) => server.close(resolve));
   await stopDelivery();

@@ -104,7 +104,7 @@ async function main(): Promise<ExitCode> {
     console.log(migrationScript(resolveConfig(config)));
     return ExitCode.OK;
   }
-  const { database, close } = await openDatabase(values);
+  const { database, close } = await openDatabase(values, command === "serve");
   try {
     const credits = createCredits({ database, config, sharded: values.sharded === true });
     return print(await run(credits, database), values);
@@ -356,7 +356,13 @@ async function loadConfig(path: string | undefined): Promise<CreditsConfig> {
   }
 }
 
-async function openDatabase(flags: Flags): Promise<{ database: Database; close: () => Promise<void> }> {
+/** As many as `pg` has by itself: a server answers many at once. */
+const serverConnections = 10;
+
+async function openDatabase(
+  flags: Flags,
+  isServer: boolean,
+): Promise<{ database: Database; close: () => Promise<void> }> {
   if (flags.data !== undefined) {
     const { fromPglite, openPglite } = await import("./adapters/pglite.ts");
     const pglite = await openPglite(flags.data);
@@ -366,7 +372,7 @@ async function openDatabase(flags: Flags): Promise<{ database: Database; close: 
   if (url === undefined || url === "")
     throw new UsageError("Which database? Set DATABASE_URL, or pass --database-url or --data");
   const [{ fromPool }, { default: pg }] = await Promise.all([import("./adapters/pg.ts"), import("pg")]);
-  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  const pool = new pg.Pool({ connectionString: url, max: isServer ? serverConnections : 2 });
   return { database: fromPool(pool), close: () => pool.end() };
 }
 

@@ -96,3 +96,4 @@ export type {
   WebhookEndpointParams,
   WebhookEventType,
 } from "./core/webhook-endpoint.ts";
+export { webhookEventTypes } from "./core/webhook-endpoint.ts";

@@ -28,7 +28,7 @@ class Installation {
   }
 
   async command(...args: string[]): Promise<string> {
-    const { stdout } = await run(process.execPath, [program, ...args, ...this.where], {
+    const { stdout } = await run(process.execPath, [program, ...this.where, ...args], {
       cwd: this.folder,
       env: { PATH: process.env.PATH },
     });
@@ -215,6 +215,14 @@ describe.each(["an embedded database", "PostgreSQL"])("creditkit serve on %s", (
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it("gives up at once where its port is taken, and leaves nothing running", async () => {
+    // Beside the one that runs: an embedded database is one process's.
+    const other = kind === "PostgreSQL" ? [] : ["--data", join(data, "others")];
+    const port = new URL(installation.url).port;
+    const refused = installation.command("serve", "--port", port, ...other);
+    await expect(refused).rejects.toMatchObject({ code: 3, stderr: expect.stringContaining("EADDRINUSE") });
   });
 
   it("stops when it is told to, and the books are whole", async () => {

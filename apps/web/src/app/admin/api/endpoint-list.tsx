@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { WebhookEndpoint } from "creditkit";
+import { type WebhookEndpoint, webhookEventTypes } from "creditkit";
 import { useTranslations } from "next-intl";
 import { buttonStyle } from "@/components/button-style";
 import { Card } from "@/components/card";
@@ -7,7 +7,6 @@ import { Field, fieldStyle } from "@/components/field";
 import type { SearchParameters } from "@/history/filter";
 import { useFormat } from "@/i18n/format";
 import { typedBefore } from "../typed";
-import { eventNames } from "./event-names";
 
 /** Who is told of what happens, and the form that adds somebody. */
 export function EndpointList({
@@ -64,7 +63,7 @@ export function EndpointList({
           <legend className="mb-1.5 text-xs font-medium text-ink-soft">
             {t("events")} ({t("allEvents")})
           </legend>
-          {eventNames.map((name) => (
+          {webhookEventTypes.map((name) => (
             <label key={name} className="flex items-center gap-2">
               <input type="checkbox" name="events" value={name} className="size-4 accent-accent" />
               <span className="font-mono text-xs">{name}</span>

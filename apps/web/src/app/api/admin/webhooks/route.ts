@@ -1,4 +1,4 @@
-import { CreditsError, type CreditsOperations, type WebhookEventType } from "creditkit";
+import { CreditsError, type CreditsOperations, webhookEventTypes } from "creditkit";
 import { z } from "zod";
 import { changeOnce } from "@/admin/action";
 import { readAdminForm } from "@/admin/admin";
@@ -11,8 +11,7 @@ const path = "/admin/api";
 const create = z.object({
   key: formKey,
   url: z.string().trim().min(1, "URL").max(2_000, "URL"),
-  // Which there are, the ledger knows.
-  events: z.array(z.string().max(64)),
+  events: z.array(z.enum(webhookEventTypes)),
   lowBalance: z.union([z.literal("").transform(() => undefined), amountOf], "LOW_BALANCE"),
 });
 const endpointId = z.uuid("NOT_FOUND");
@@ -36,7 +35,7 @@ export async function POST(request: Request): Promise<Response> {
       const made = await changeOnce(admin, { key, action: "create_endpoint", reason: url }, (credits) =>
         credits.createWebhookEndpoint({
           url,
-          ...(events.length > 0 && { eventTypes: events as WebhookEventType[] }),
+          ...(events.length > 0 && { eventTypes: events }),
           ...(lowBalance !== undefined && { lowBalance }),
         }),
       );
