@@ -29,6 +29,8 @@ export default defineConfig({
     env: { DATABASE_URL: "" },
     globalSetup: at("./test/build.ts"),
     testTimeout: 60_000,
+    // What a page shows comes when the browser is ready, which on a busy machine is not at once.
+    expect: { poll: { timeout: 20_000 } },
     hookTimeout: 180_000,
   },
 });

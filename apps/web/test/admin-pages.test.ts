@@ -69,8 +69,8 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
     await page.getByRole("button", { name: "Adjust" }).click();
     await page.getByRole("alert").getByText("only 15 available").waitFor();
     // What was typed is still there.
-    expect(await page.getByLabel("Credits", { exact: true }).inputValue()).toBe("999");
-    expect(await page.getByLabel("Take", { exact: true }).isChecked()).toBe(true);
+    await expect.poll(() => page.getByLabel("Credits", { exact: true }).inputValue()).toBe("999");
+    await expect.poll(() => page.getByLabel("Take", { exact: true }).isChecked()).toBe(true);
     await page.getByLabel("Give", { exact: true }).check();
     await page.getByLabel("Credits", { exact: true }).fill("30");
     await page.getByLabel("Valid for days").fill("10");
@@ -78,7 +78,7 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
     await page.getByRole("button", { name: "Adjust" }).dblclick();
     await page.getByRole("status").getByText("Given: 30.").waitFor();
     await page.reload();
-    expect(await page.getByText("Gave 30").count()).toBe(1);
+    await expect.poll(() => page.getByText("Gave 30").count()).toBe(1);
 
     await page.getByText("Usage", { exact: true }).first().click();
     const reverse = page.getByRole("form", { name: "Give this spend back" });
@@ -89,7 +89,7 @@ describe.skipIf(isWithoutBrowser)("the administration in a browser", () => {
     await page.getByRole("link", { name: "Explain this balance" }).click();
     await page.waitForURL("**/explain");
     const { data } = (await ada.creditsInfo()) as { data: { availableCredits: number } };
-    expect(await page.getByTestId("explained").textContent()).toBe(String(data.availableCredits));
+    await expect.poll(() => page.getByTestId("explained").textContent()).toBe(String(data.availableCredits));
     expect(data.availableCredits).toBe(50);
     await page.context().close();
   });

@@ -58,16 +58,16 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
 
   test("the chat labels the demo model, and says what each model costs", async () => {
     await page.goto("/app/ai/chat");
-    expect(await page.getByText("Demo model", { exact: true }).count()).toBe(1);
+    await expect.poll(() => page.getByText("Demo model", { exact: true }).count()).toBe(1);
     for (const [model, price] of [
       ["Fast", "Fast: 4 credits per 1,000 tokens written, 1 per 1,000 read"],
       ["Chat", "Chat: 8 credits per 1,000 tokens written, 2 per 1,000 read"],
       ["Reasoning", "Reasoning: 16 credits per 1,000 tokens written, 4 per 1,000 read"],
     ] as const) {
       await choose(model);
-      expect(await page.getByText(price).count()).toBe(1);
+      await expect.poll(() => page.getByText(price).count()).toBe(1);
     }
-    expect(await page.getByRole("button", { name: "Send" }).isDisabled()).toBe(true);
+    await expect.poll(() => page.getByRole("button", { name: "Send" }).isDisabled()).toBe(true);
   });
 
   test("the balance falls by the cost that an answer shows", async () => {
@@ -77,7 +77,7 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
     await page.getByText("held while it is written").waitFor();
     const charged = await cost(1);
     expect(charged).toBeGreaterThan(1);
-    expect(await page.getByText(/petrol pump/).count()).toBe(1);
+    await expect.poll(() => page.getByText(/petrol pump/).count()).toBe(1);
     expect(await balance()).toBe(bonus - charged);
 
     await choose("Fast");
@@ -103,8 +103,8 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
     expect(part).toBeGreaterThan(0);
     expect(part).toBeLessThan(whole);
     await expect.poll(() => balance()).toBe(bonus - whole - part);
-    expect(await second.getByText("In the books").count()).toBe(0);
-    expect(await page.getByRole("button", { name: "Send" }).count()).toBe(1);
+    await expect.poll(() => second.getByText("In the books").count()).toBe(0);
+    await expect.poll(() => page.getByRole("button", { name: "Send" }).count()).toBe(1);
     // What is on the page is what is in the books.
     await page.reload();
     expect(await balance()).toBe(bonus - whole - part);
@@ -133,17 +133,17 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
     await ask("Tell me more about it");
     const alert = page.getByRole("alert").filter({ hasText: "Out of credits" });
     await alert.waitFor();
-    expect(await alert.textContent()).toContain(`you have ${left}`);
+    await expect.poll(() => alert.textContent()).toContain(`you have ${left}`);
     expect(await balance()).toBe(left);
-    expect(await page.getByLabel("Message").inputValue()).toBe("Tell me more about it");
-    expect(await page.getByRole("article", { name: "You" }).count()).toBe(1);
+    await expect.poll(() => page.getByLabel("Message").inputValue()).toBe("Tell me more about it");
+    await expect.poll(() => page.getByRole("article", { name: "You" }).count()).toBe(1);
 
     // A cheaper model can still be paid for.
     await alert.getByRole("button", { name: "Use Fast instead" }).click();
     await page.getByRole("button", { name: "Send" }).click();
     expect(await balance()).toBe(left);
     expect(await cost(2)).toBeGreaterThan(0);
-    expect(await page.getByText("Out of credits").count()).toBe(0);
+    await expect.poll(() => page.getByText("Out of credits").count()).toBe(0);
 
     await choose("Reasoning");
     await ask("And once more");
@@ -161,10 +161,10 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
     const charged = await cost(1);
     expect(charged).toBeGreaterThan(0);
     expect(await balance()).toBe(bonus - charged);
-    expect(await page.getByText("Stopped").count()).toBe(0);
-    expect(await page.getByRole("article", { name: "You" }).count()).toBe(1);
+    await expect.poll(() => page.getByText("Stopped").count()).toBe(0);
+    await expect.poll(() => page.getByRole("article", { name: "You" }).count()).toBe(1);
     await page.goto("/app/credits");
-    expect(await page.getByRole("cell", { name: "Usage" }).count()).toBe(1);
+    await expect.poll(() => page.getByRole("cell", { name: "Usage" }).count()).toBe(1);
   });
 
   test("a message whose answer got lost is not paid for twice", async () => {
@@ -190,10 +190,10 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
     await message.fill("one");
     await message.press("Shift+Enter");
     await message.pressSequentially("two");
-    expect(await message.inputValue()).toBe("one\ntwo");
+    await expect.poll(() => message.inputValue()).toBe("one\ntwo");
     await message.press("Enter");
-    expect(await message.inputValue()).toBe("");
-    expect(await page.getByRole("article", { name: "You" }).textContent()).toBe("one\ntwo");
+    await expect.poll(() => message.inputValue()).toBe("");
+    await expect.poll(() => page.getByRole("article", { name: "You" }).textContent()).toBe("one\ntwo");
     await cost(1);
   });
 
@@ -204,8 +204,8 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
     expect(await cost(1)).toBe(5);
     expect(await balance()).toBe(bonus - 5);
     const picture = page.getByRole("img", { name: "A harbour at dusk with three sails" });
-    expect(await picture.getAttribute("src")).toMatch(/^data:image\/svg\+xml;base64,/);
-    expect(await page.getByTestId("cost").count()).toBe(1);
+    await expect.poll(() => picture.getAttribute("src")).toMatch(/^data:image\/svg\+xml;base64,/);
+    await expect.poll(() => page.getByTestId("cost").count()).toBe(1);
   });
 
   test("pictures end where the credits do", async () => {
@@ -219,8 +219,8 @@ describe.skipIf(isWithoutBrowser)("the AI pages in a browser", () => {
     await page.getByRole("button", { name: "Draw for 5 credits" }).click();
     const alert = page.getByRole("alert").filter({ hasText: "Out of credits" });
     await alert.waitFor();
-    expect(await alert.textContent()).toContain("costs 5 credits, and you have 0");
-    expect(await page.getByTestId("cost").count()).toBe(4);
+    await expect.poll(() => alert.textContent()).toContain("costs 5 credits, and you have 0");
+    await expect.poll(() => page.getByTestId("cost").count()).toBe(4);
   });
 
   test.each(longVariants)(

@@ -39,7 +39,7 @@ describe.skipIf(isWithoutBrowser)("in a browser", () => {
       await page.goto(path);
       await page.waitForURL("**/sign-in");
     }
-    expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe("Sign in");
+    await expect.poll(() => page.getByRole("heading", { level: 1 }).textContent()).toBe("Sign in");
   });
 
   test("a wrong password is told, and nothing of it is left in the address", async () => {
@@ -60,7 +60,7 @@ describe.skipIf(isWithoutBrowser)("in a browser", () => {
     await page.waitForURL("**/app/credits");
     await page.getByRole("cell", { name: "Welcome bonus" }).waitFor();
     expect(await balance()).toBe("20");
-    expect(await page.getByRole("cell", { name: "+20" }).count()).toBe(1);
+    await expect.poll(() => page.getByRole("cell", { name: "+20" }).count()).toBe(1);
   });
 
   test("every part of the app is one click away", async () => {
@@ -72,7 +72,7 @@ describe.skipIf(isWithoutBrowser)("in a browser", () => {
     ] as const) {
       await sections.getByRole("link", { name }).click();
       await page.waitForURL(`**${path}`);
-      expect(await sections.locator("[aria-current=page]").textContent()).toBe(name);
+      await expect.poll(() => sections.locator("[aria-current=page]").textContent()).toBe(name);
     }
   });
 
@@ -88,7 +88,7 @@ describe.skipIf(isWithoutBrowser)("in a browser", () => {
     expect(await balance()).toBe("10");
     await page.getByRole("link", { name: "See the whole history" }).click();
     await page.waitForURL("**/app/credits/history");
-    expect(await page.getByRole("cell", { name: "−1", exact: true }).count()).toBe(10);
+    await expect.poll(() => page.getByRole("cell", { name: "−1", exact: true }).count()).toBe(10);
     await page.getByRole("link", { name: "Older" }).click();
     await page.waitForURL("**/app/credits/history?page=2");
     await page.getByRole("cell", { name: "Welcome bonus" }).waitFor();
@@ -97,7 +97,7 @@ describe.skipIf(isWithoutBrowser)("in a browser", () => {
     await page.goto("/app/credits/history?page=99");
     expect(new URL(page.url()).search).toBe("?page=2");
     await page.goto("/app/credits/history?page=nonsense");
-    expect(await page.getByText("Page 1 of 2").count()).toBe(1);
+    await expect.poll(() => page.getByText("Page 1 of 2").count()).toBe(1);
   });
 
   test("the user signs out, and back in", async () => {

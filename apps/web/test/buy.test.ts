@@ -51,7 +51,7 @@ describe.skipIf(isWithoutBrowser)("buying in a browser, without any key", () => 
     await buy(page, "Lite");
     await page.waitForURL("**/app/billing/return");
     await page.getByText("brought 110 credits").waitFor();
-    expect(await page.getByText("130", { exact: true }).count()).toBe(1);
+    await expect.poll(() => page.getByText("130", { exact: true }).count()).toBe(1);
 
     await page.goto("/app/ai/image");
     await page.getByLabel("What should be drawn?").fill("a harbour");
@@ -76,7 +76,7 @@ describe.skipIf(isWithoutBrowser)("buying in a browser, without any key", () => 
     expect(rows[0]).toMatch(/^Refund .*−110/);
     expect(rows[1]).toMatch(/^Usage .*−5/);
     expect(rows[2]).toMatch(/^Purchase .*\+110/);
-    expect(await page.getByTestId("available-credits").textContent()).toBe("15");
+    await expect.poll(() => page.getByTestId("available-credits").textContent()).toBe("15");
     await page.goto("/app/billing");
     await page.getByText("Refunded").waitFor();
     await admin.context().close();

@@ -67,10 +67,10 @@ describe.skipIf(isWithoutBrowser)("a user's credits in a browser", () => {
 
   test("the overview says what runs out when, and warns when little is left", async () => {
     const page = await open();
-    expect(await page.getByTestId("available-credits").textContent()).toBe("5");
+    await expect.poll(() => page.getByTestId("available-credits").textContent()).toBe("5");
     await page.getByText("You have 5 credits left.").waitFor();
     await page.getByText("Expires in 21 days").waitFor();
-    expect(await page.getByRole("status").count()).toBe(0);
+    await expect.poll(() => page.getByRole("status").count()).toBe(0);
     await setClock(25);
     await page.reload();
     await page.getByRole("status").getByText("5 credits expire in 5 days").waitFor();
@@ -83,16 +83,18 @@ describe.skipIf(isWithoutBrowser)("a user's credits in a browser", () => {
     await page.getByRole("link", { name: "Usage" }).click();
     await page.waitForURL("**/app/credits/usage");
     await page.locator("figure svg.recharts-surface").waitFor();
-    expect(await page.locator("figure .recharts-bar-rectangle path").count()).toBe(3);
+    await expect.poll(() => page.locator("figure .recharts-bar-rectangle path").count()).toBe(3);
     await page.getByText("Show the numbers as a table").click();
-    expect(await page.getByRole("rowheader").count()).toBe(4);
+    await expect.poll(() => page.getByRole("rowheader").count()).toBe(4);
     // 15 credits in 10 days; 5 are left.
     await page.getByText("over 10 days").waitFor();
     await page.getByText("3 days", { exact: true }).waitFor();
     await page.getByRole("link", { name: "7 days" }).click();
     await page.waitForURL("**/app/credits/usage?days=7");
     await page.getByText("Spent in 7 days").waitFor();
-    expect(await page.getByRole("link", { name: "7 days" }).getAttribute("aria-current")).toBe("true");
+    await expect
+      .poll(() => page.getByRole("link", { name: "7 days" }).getAttribute("aria-current"))
+      .toBe("true");
     await close(page);
   });
 
@@ -102,8 +104,8 @@ describe.skipIf(isWithoutBrowser)("a user's credits in a browser", () => {
     await page.getByLabel("Type").selectOption({ label: "Usage" });
     await page.getByRole("button", { name: "Apply" }).click();
     await page.waitForURL((url) => url.searchParams.get("type") === "consumption");
-    expect(await page.locator("tbody tr").count()).toBe(3);
-    expect(await page.getByLabel("Type").inputValue()).toBe("consumption");
+    await expect.poll(() => page.locator("tbody tr").count()).toBe(3);
+    await expect.poll(() => page.getByLabel("Type").inputValue()).toBe("consumption");
     const csv = await page.getByRole("link", { name: "Export CSV" }).getAttribute("href");
     expect(csv).toBe("/api/credits/history.csv?type=consumption");
 
@@ -126,7 +128,7 @@ describe.skipIf(isWithoutBrowser)("a user's credits in a browser", () => {
     await scriptless.goto("/app/credits/history");
     await scriptless.getByLabel("Type").selectOption("registration_bonus");
     await scriptless.getByRole("button", { name: "Apply" }).click();
-    expect(await scriptless.locator("tbody tr").count()).toBe(1);
+    await expect.poll(() => scriptless.locator("tbody tr").count()).toBe(1);
     await plain.close();
     await close(page);
   });
@@ -147,7 +149,9 @@ describe.skipIf(isWithoutBrowser)("a user's credits in a browser", () => {
     async (locale, width, colorScheme) => {
       const page = await open({ width, colorScheme, locale });
       const variant = `${locale}-${colorScheme}-${width}`;
-      expect(await page.locator("html").getAttribute("lang")).toBe(locale === "en-US" ? "en" : "zh-CN");
+      await expect
+        .poll(() => page.locator("html").getAttribute("lang"))
+        .toBe(locale === "en-US" ? "en" : "zh-CN");
       await check(page, "credits", variant);
       await page.goto("/app/credits/usage");
       await page.locator("figure svg.recharts-surface").waitFor();

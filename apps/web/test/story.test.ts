@@ -66,7 +66,7 @@ describe.skipIf(isWithoutBrowser)("the whole story in a browser", () => {
       const [context, page] = await open();
       const email = `story-${locale.toLowerCase()}@example.com`;
       await page.goto("/");
-      expect(await page.locator("html").getAttribute("lang")).toBe(locale);
+      await expect.poll(() => page.locator("html").getAttribute("lang")).toBe(locale);
       await picture(page, "landing");
       await page.getByRole("link", { name: t.landing.create }).click();
       await page.getByLabel(t.auth.name).fill("Ada");
@@ -75,7 +75,7 @@ describe.skipIf(isWithoutBrowser)("the whole story in a browser", () => {
       await page.getByRole("button", { name: t.auth.createButton }).click();
       await page.waitForURL("**/app/credits");
       await page.getByText(t.common.transactionTypes.registration_bonus).first().waitFor();
-      expect(await page.getByTestId("available-credits").textContent()).toBe("20");
+      await expect.poll(() => page.getByTestId("available-credits").textContent()).toBe("20");
 
       await page.goto("/pricing");
       await page.locator("form[action='/api/checkout'] button").nth(1).click();
@@ -128,7 +128,7 @@ describe.skipIf(isWithoutBrowser)("the whole story in a browser", () => {
       await picture(adminPage, "admin-user");
       await adminPage.getByRole("link", { name: t.admin.user.explain }).click();
       await adminPage.waitForURL("**/explain");
-      expect(await adminPage.getByTestId("explained").textContent()).toBe(String(left + 5));
+      await expect.poll(() => adminPage.getByTestId("explained").textContent()).toBe(String(left + 5));
       for (const path of ["/admin", "/admin/jobs", "/admin/events"]) await adminPage.goto(path);
 
       await page.reload();
