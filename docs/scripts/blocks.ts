@@ -24,3 +24,7 @@ export function blocksOf(page: string): Block[] {
     return { page, line, language, code, ...(file === undefined ? {} : { file }) };
   });
 }
+
+/** Whether a block is a whole module; any other is a piece of a function. */
+export const isModule = ({ code, file }: Block) =>
+  file !== undefined || /^(import|export|["']use server)/m.test(code);

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { allPages, docsFolder } from "../.vitepress/pages.ts";
-import { type Block, blocksOf } from "../scripts/blocks.ts";
+import { type Block, blocksOf, isModule } from "../scripts/blocks.ts";
 
 const folder = join(docsFolder, ".types");
 const compiler = fileURLToPath(new URL("../../node_modules/typescript/bin/tsc", import.meta.url));
@@ -36,9 +36,9 @@ const folderOf = (page: string) =>
     .replaceAll("/", "-");
 
 /** A block that ends in the middle of a function stands in one. */
-function asModule({ code, file }: Block): string {
-  const isModule = file !== undefined || /^(import|export|["']use server)/m.test(code);
-  return isModule ? `${code}\nexport {};\n` : `export async function example() {\n${code}\n}\n`;
+function asModule(block: Block): string {
+  const { code } = block;
+  return isModule(block) ? `${code}\nexport {};\n` : `export async function example() {\n${code}\n}\n`;
 }
 
 beforeAll(() => {
@@ -121,7 +121,7 @@ it("every TypeScript block of the pages compiles against the package", async () 
       const [, path = "", at = "0", rest = line] = /^(.+?)\((\d+),\d+\): (.*)$/.exec(line) ?? [];
       const block = origins.get(path);
       // A block that is not a module stands one line lower, in its function.
-      const shift = block !== undefined && asModule(block).startsWith("export async") ? 2 : 1;
+      const shift = block !== undefined && !isModule(block) ? 2 : 1;
       return block === undefined ? line : `docs/${block.page}:${block.line + Number(at) - shift} ${rest}`;
     });
   expect(problems).toEqual([]);
