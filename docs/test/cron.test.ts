@@ -5,8 +5,9 @@ import type { CreditsConfig } from "creditkit/config";
 import { createCronHandler } from "creditkit/next";
 import { fromPool } from "creditkit/pg";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { atEnd } from "./cleanup.ts";
 import { newDatabase, query } from "./database.ts";
 import { blockOf, exampleFolder, replaceAll, runBlock, write } from "./example.ts";
 import { shell } from "./shell.ts";
@@ -44,14 +45,14 @@ async function serve(handle: Handler): Promise<string> {
     outgoing.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  afterAll(() => new Promise((resolve) => server.close(resolve)));
+  atEnd(() => new Promise((resolve) => server.close(resolve)));
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 beforeAll(async () => {
   database = await newDatabase({ isMigrated: true });
   const pool = new pg.Pool({ connectionString: database, max: 2 });
-  afterAll(() => pool.end());
+  atEnd(() => pool.end());
   const credits = createCredits({ database: fromPool(pool), config });
   const now = Date.now();
   await credits.upsertSubscription({
@@ -131,6 +132,9 @@ describe(`docs/${page}`, () => {
     const unit = replaceAll(blockOf(page, "ExecStart=").code, { "/srv/app": folder, "/usr/bin/npx": "npx" });
     const [, cwd = ""] = /^WorkingDirectory=(.*)$/m.exec(unit) ?? [];
     const [, start = ""] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
+    const timer = blockOf(page, "[Timer]").code;
+    expect(timer).toMatch(/^OnCalendar=daily$/m);
+    expect(timer).toMatch(/^# creditkit@\.timer\n/);
     const timers = blockOf(page, "systemctl enable").code.matchAll(/creditkit@(\w+)\.timer/g);
     for (const [, instance = ""] of timers) {
       const command = replaceAll(start, { "%i": instance });

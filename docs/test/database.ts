@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
-import { afterAll, inject } from "vitest";
+import { inject } from "vitest";
+import { atEnd } from "./cleanup.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -29,7 +30,7 @@ export async function newDatabase({ isMigrated }: { isMigrated: boolean }): Prom
     server,
     `create database ${name}${isMigrated ? ` template ${inject("templateDatabase")}` : ""}`,
   );
-  afterAll(() => query(server, `drop database ${name} with (force)`));
+  atEnd(() => query(server, `drop database ${name} with (force)`));
   const url = new URL(server);
   url.pathname = `/${name}`;
   return url.href;

@@ -1,13 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, vi } from "vitest";
+import { vi } from "vitest";
 import { docsFolder } from "../.vitepress/pages.ts";
 import { type Block, blocksOf, isModule } from "../scripts/blocks.ts";
+import { atEnd } from "./cleanup.ts";
 
 /** Inside the workspace, so that names resolve to its packages as they do after `npm install`; gone after the tests of the file. */
 export function exampleFolder(): string {
   const folder = mkdtempSync(join(docsFolder, ".example-"));
-  afterAll(() => {
+  atEnd(() => {
     vi.unstubAllGlobals();
     rmSync(folder, { recursive: true, force: true });
   });

@@ -183,7 +183,7 @@ describe("docs/guides/webhooks.md", () => {
       const verify = blockOf(page, "new Webhook(secret)");
       const { event } = await runBlock(folder, verify, { given: { ...message, secret }, asked: ["event"] });
       // The page's own example, but for what chance and time decide.
-      const { timestamp, data } = JSON.parse(blockOf(page, '"credits.consumed",\n  "timestamp"').code);
+      const { timestamp, data } = JSON.parse(blockOf(page, '"sequence": 12').code);
       expect(event).toEqual({
         type: "credits.consumed",
         timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
@@ -259,6 +259,21 @@ describe("on a PostgreSQL", () => {
     expect(await credits.consume({ userId: "ada", amount: 1, service: "chat" })).toMatchObject({
       newBalance: 7,
     });
+  });
+
+  it("docs/start.md: the ledger moves to a PostgreSQL that is empty", async () => {
+    write(folder, "creditkit.config.mjs", `export default ${JSON.stringify(config)};\n`);
+    vi.stubEnv("DATABASE_URL", await newDatabase({ isMigrated: false }));
+    const { open, pool: opened } = await runBlock(folder, blockOf("start.md", "new Pool({"), {
+      asked: ["open", "pool"],
+      replaced: { "../creditkit.config.mjs": "./creditkit.config.mjs" },
+    });
+    const [credits] = await Promise.all([open(), open()]);
+    await credits.grant({ userId: "ada", amount: 5, type: "adjustment" });
+    const spend = { userId: "ada", service: "image:draw" };
+    expect(await credits.consumeForService(spend)).toMatchObject({ newBalance: 0 });
+    vi.unstubAllEnvs();
+    await opened.end();
   });
 
   it("README.md: a spend commits or rolls back with the app's own rows", async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { drizzle } from "drizzle-orm/node-postgres";
@@ -250,17 +250,20 @@ async function startPgbouncer(serverUrl: string): Promise<{ port: number; stop()
   const folder = mkdtempSync(join(tmpdir(), "creditkit-pgbouncer-"));
   const file = join(folder, "pgbouncer.ini");
   const password = server.password === "" ? "" : ` password='${decodeURIComponent(server.password)}'`;
+  const guide = readFileSync(new URL("../../../docs/guides/postgresql.md", import.meta.url), "utf8");
+  const [, advised = ""] = /```ini\n([\s\S]*?)```/.exec(guide) ?? [];
+  const ours = advised
+    .replace(
+      "app = host=10.0.0.5 dbname=app",
+      `* = host=${server.hostname} port=${server.port || 5432} user=${decodeURIComponent(server.username)}${password}`,
+    )
+    .replace("default_pool_size = 16", `default_pool_size = ${poolSize}`);
   writeFileSync(
     file,
-    `[databases]
-* = host=${server.hostname} port=${server.port || 5432} user=${decodeURIComponent(server.username)}${password}
-[pgbouncer]
-listen_addr = 127.0.0.1
+    `${ours}listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
-default_pool_size = ${poolSize}
 max_client_conn = 500
 `,
   );
