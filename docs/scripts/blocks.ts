@@ -19,7 +19,7 @@ export function blocksOf(page: string): Block[] {
   return [...text.matchAll(/^( *)```([\w-]+)[^\n]*\n([\s\S]*?)^\1```/gm)].map((match) => {
     const [, indent = "", language = "", body = ""] = match;
     const code = body.replaceAll(new RegExp(`^${indent}`, "gm"), "");
-    const [, file] = /^\/\/ ([\w./[\]-]+\.\w+)\n/.exec(code) ?? [];
+    const [, file] = /^(?:\/\/|#) ([\w./[\]-]+\.\w+)\n/.exec(code) ?? [];
     const line = text.slice(0, match.index).split("\n").length + 1;
     return { page, line, language, code, ...(file === undefined ? {} : { file }) };
   });

@@ -46,6 +46,7 @@ const notRun: [page: string, text: string, why: string][] = [
     "npm install creditkit @electric-sql/pglite",
     "the package is not published; install.test.ts packs it",
   ],
+  ["start.md", "npm install stripe", "installs"],
   ["start.md", "npm run dev", "waits for ever; the test starts the same server"],
   [
     "guides/add-to-existing-app.md",

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Block, blocksOf } from "../scripts/blocks.ts";
+import { write } from "./example.ts";
 import { NextApp } from "./next-app.ts";
 import { shell } from "./shell.ts";
 
@@ -28,19 +29,21 @@ function commandsWithAnswers(pattern: RegExp): { command: string; answer: string
 
 describe("docs/start.md, followed word by word in a fresh Next.js app", () => {
   it("names the packages that it needs", () => {
-    const [install] = blocks.filter(({ language }) => language === "sh");
-    expect(install?.code.trim()).toBe("npm install creditkit @electric-sql/pglite");
-    expect(blocks.flatMap(({ file }) => file ?? [])).toHaveLength(6);
+    const installs = blocks.flatMap(({ code }) => (code.startsWith("npm install") ? code.trim() : []));
+    expect(installs).toEqual(["npm install creditkit @electric-sql/pglite", "npm install stripe"]);
+    expect(blocks.flatMap(({ file }) => file ?? [])).toHaveLength(11);
   });
 
   it("compiles", async () => {
     expect(await app.compile()).toBe("");
   });
 
-  it("answers what the page shows: a bonus once, spends, a replay, a refusal", async () => {
-    await app.start();
-    const calls = commandsWithAnswers(/^curl/);
-    expect(calls).toHaveLength(7);
+  it("answers what the page shows: a bonus once, spends, a replay, a refusal, a purchase told twice", async () => {
+    await app.start({ NODE_OPTIONS: `--import ${new URL("stripe-stand-in.mjs", import.meta.url)}` });
+    const pay = blocks.find(({ file }) => file === "pay.sh")?.code ?? "";
+    write(app.folder, "pay.sh", pay.replace("localhost:3000", `localhost:${app.port}`));
+    const calls = commandsWithAnswers(/^(curl|sh pay)/);
+    expect(calls).toHaveLength(11);
     for (const { command, answer } of calls) expect(await printed(command), app.output).toBe(answer);
   });
 
