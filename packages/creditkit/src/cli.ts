@@ -174,7 +174,11 @@ function serveCommand([unexpected]: string[], flags: Flags): Command {
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw new UsageError("--port: a number from 0 to 65535");
   return async (credits, database) => {
-    const { serve } = await importServe();
+    const { serve } = await importWith(
+      "hono @hono/node-server @hono/zod-openapi zod rate-limiter-flexible",
+      "serve",
+      () => import("./cli-serve.ts"),
+    );
     await serve(credits, database, {
       port: Number(port),
       host,
@@ -185,15 +189,17 @@ function serveCommand([unexpected]: string[], flags: Flags): Command {
   };
 }
 
-/** Its packages are for those who serve; everybody else does without. */
-async function importServe(): Promise<typeof import("./cli-serve.ts")> {
+/** Imports what not everybody needs. The packages behind it are optional peers. */
+async function importWith<Module>(
+  packages: string,
+  what: string,
+  load: () => Promise<Module>,
+): Promise<Module> {
   try {
-    return await import("./cli-serve.ts");
+    return await load();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
-    throw new UsageError(
-      "serve needs: npm install hono @hono/node-server @hono/zod-openapi zod rate-limiter-flexible",
-    );
+    throw new UsageError(`${what} needs: npm install ${packages}`);
   }
 }
 
@@ -364,14 +370,20 @@ async function openDatabase(
   isServer: boolean,
 ): Promise<{ database: Database; close: () => Promise<void> }> {
   if (flags.data !== undefined) {
-    const { fromPglite, openPglite } = await import("./adapters/pglite.ts");
+    const { fromPglite, openPglite } = await importWith(
+      "@electric-sql/pglite",
+      "--data",
+      () => import("./adapters/pglite.ts"),
+    );
     const pglite = await openPglite(flags.data);
     return { database: fromPglite(pglite), close: () => pglite.close() };
   }
   const url = flags["database-url"] ?? process.env.DATABASE_URL;
   if (url === undefined || url === "")
     throw new UsageError("Which database? Set DATABASE_URL, or pass --database-url or --data");
-  const [{ fromPool }, { default: pg }] = await Promise.all([import("./adapters/pg.ts"), import("pg")]);
+  const [{ fromPool }, { default: pg }] = await importWith("pg", "A PostgreSQL", () =>
+    Promise.all([import("./adapters/pg.ts"), import("pg")]),
+  );
   const pool = new pg.Pool({ connectionString: url, max: isServer ? serverConnections : 2 });
   return { database: fromPool(pool), close: () => pool.end() };
 }

@@ -158,9 +158,14 @@ await pglite.close();
     expect(help).toMatchObject({ exitCode: 0, error: "" });
     expect(help.out).toContain("Usage: creditkit <command>");
 
-    const without = await command(["migrate", "--data", "data"], bare);
-    expect(without.exitCode).toBe(3);
-    expect(without.error).toContain("@electric-sql/pglite");
+    for (const [options, packages] of [
+      [["migrate", "--data", "data"], "@electric-sql/pglite"],
+      [["migrate", "--database-url", "postgres://localhost/none"], "pg"],
+    ] as const) {
+      const without = await command(options, bare);
+      expect(without.exitCode).toBe(2);
+      expect(without.error).toMatch(new RegExp(`needs: npm install ${packages}\n`));
+    }
 
     const project = projectWith(`${version}-command`, ["@electric-sql/pglite"]);
     mkdirSync(join(project, "node_modules/.bin"));
