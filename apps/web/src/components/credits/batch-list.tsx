@@ -57,7 +57,7 @@ export function BatchList({
               <span aria-hidden="true" className={`${shadeOf(index)} size-2.5 shrink-0 rounded-full`} />
               <span>
                 <span className="font-medium">{typeName(grantedBy, types)}</span>
-                <span className="block text-muted-foreground">
+                <span className="block text-balance text-muted-foreground">
                   {expiresAt === null
                     ? text.never
                     : fill(text.expires, {
@@ -67,7 +67,7 @@ export function BatchList({
                 </span>
               </span>
             </span>
-            <span className="text-right tabular-nums">
+            <span className="shrink-0 text-right tabular-nums">
               <span className="font-medium">
                 {fill(text.left, { left: format.number(remaining), amount: format.number(amount) })}
               </span>
