@@ -315,6 +315,10 @@ describeLedger("the HTTP API", (ledger) => {
     const ask = (scopes: readonly ApiScope[]) => call("GET", "/users/ada/balance", { scopes, through: slow });
     for (let index = 0; index < 3; index++) expect((await ask(apiScopes)).status).toBe(200);
     const refused = await ask(apiScopes);
+    // What the key may not do counts as well.
+    const statuses = [];
+    for (let index = 0; index < 4; index++) statuses.push((await ask(["grant"])).status);
+    expect(statuses).toEqual([403, 403, 403, 429]);
     expect(refused).toMatchObject({ status: 429, body: { code: "RATE_LIMITED" } });
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     expect((await ask(["read"])).status).toBe(200);

@@ -30,8 +30,6 @@ export type CreditsApi = (request: Request) => Promise<Response>;
 
 const operations: readonly ApiOperation[] = [...userOperations, ...paymentOperations, ...systemOperations];
 
-type Variables = { Variables: { caller: ApiCaller } };
-
 /**
  * Everything that the ledger does, over HTTP with JSON: for programs in any language. Callers come with a key of
  * `credits.createApiKey` as `Authorization: Bearer`; `Idempotency-Key` makes a spend, hold, grant, reversal or deduction repeatable;
@@ -55,7 +53,7 @@ export function createCreditsApi(
   const errorPage = `${basePath}/reference`;
   const answer = (problem: ApiProblem) => privately(problem.response(errorPage));
 
-  const app = new OpenAPIHono<Variables>({
+  const app = new OpenAPIHono({
     defaultHook: (result) => {
       if (!result.success) throw invalidInput(result.error as z.ZodError);
     },
@@ -93,13 +91,14 @@ export function createCreditsApi(
     app.openapi(
       routeOf(operation, async (context, next) => {
         const ledger = await open();
-        const caller = await callerOf(ledger, context, operation);
+        const caller = await callerOf(ledger, context);
+        // Before the scope: what a key may not do counts as well.
         await take(limiter, caller);
-        context.set("caller", caller);
+        allow(caller, operation);
         await next();
       }),
       // The library types a handler by its route, and these routes come from a list.
-      (async (context: Context<Variables>) => {
+      (async (context: Context) => {
         const valid = (target: string) => context.req.valid(target as never);
         const result = await operation.run(await open(), {
           params: operation.params ? valid("param") : {},
@@ -126,11 +125,11 @@ function privately(response: Response): Response {
   return response;
 }
 
-type Guard = (context: Context<Variables>, next: () => Promise<void>) => Promise<Response | undefined>;
+type Guard = (context: Context, next: () => Promise<void>) => Promise<Response | undefined>;
 
 function routeOf(
   operation: ApiOperation,
-  guard: (context: Context<Variables>, next: () => Promise<void>) => Promise<void>,
+  guard: (context: Context, next: () => Promise<void>) => Promise<void>,
 ) {
   const { params, query, body, takesKey, result, status } = operation;
   const headers = takesKey
@@ -197,18 +196,20 @@ function commonErrors({ params, query, body }: ApiOperation): ProblemCode[] {
   ];
 }
 
-async function callerOf(ledger: Credits, context: Context, { scope }: ApiOperation): Promise<ApiCaller> {
+async function callerOf(ledger: Credits, context: Context): Promise<ApiCaller> {
   const [, key] = /^Bearer +(\S+)$/i.exec(context.req.header("authorization") ?? "") ?? [];
   const caller = key === undefined ? null : await ledger.verifyApiKey(key);
   if (caller === null) {
     const challenge = { "www-authenticate": 'Bearer realm="creditkit"' };
     throw new ApiProblem("UNAUTHORIZED", "Send `Authorization: Bearer <key>`", {}, challenge);
   }
-  if (scope !== null && !caller.scopes.includes(scope)) {
-    const challenge = { "www-authenticate": `Bearer error="insufficient_scope", scope="${scope}"` };
-    throw new ApiProblem("FORBIDDEN", `The key has not the scope \`${scope}\``, {}, challenge);
-  }
   return caller;
+}
+
+function allow({ scopes }: ApiCaller, { scope }: ApiOperation): void {
+  if (scope === null || scopes.includes(scope)) return;
+  const challenge = { "www-authenticate": `Bearer error="insufficient_scope", scope="${scope}"` };
+  throw new ApiProblem("FORBIDDEN", `The key has not the scope \`${scope}\``, {}, challenge);
 }
 
 async function take(limiter: RateLimiterMemory, { keyId }: ApiCaller): Promise<void> {
