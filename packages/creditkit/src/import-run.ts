@@ -127,25 +127,30 @@ class ImportRun {
       const rows = new Map<string, SourceRow[]>(userIds.map((userId) => [userId, []]));
       for (const row of await this.source.rows(userIds)) rows.get(row.userId)?.push(row);
       const balances = await this.source.balances(userIds);
-      const { wallets, granted } = await this.ledger(userIds);
+      const { wallets, erased, granted } = await this.ledger(userIds);
       yield userIds.map((userId) => {
         const balance = balances === null ? undefined : (balances.get(userId) ?? "0");
         const rules = { decimals, amountMax, isJournal: this.source.isJournal, balance };
         const judged = judge(userId, rows.get(userId) ?? [], rules);
         const mine = granted.get(userId) ?? new Map<string, number>();
-        const isForeign = wallets.has(userId) && mine.size === 0 && judged.accepted.length > 0;
-        if (isForeign && !this.addToWallets) {
-          const [{ rowId } = { rowId: userId }] = judged.accepted;
-          judged.problems.push({
-            userId,
-            rowId,
-            reason: "has a wallet already: add to it with --existing add",
-          });
+        const refused =
+          mine.size > 0 ? undefined : this.reasonAgainst(erased.has(userId), wallets.has(userId));
+        const [first] = judged.accepted;
+        if (refused !== undefined && first !== undefined) {
+          judged.problems.push({ userId, rowId: first.rowId, reason: refused });
           judged.accepted = [];
         }
         return { userId, judged, granted: mine };
       });
     }
+  }
+
+  /** Why a user to whom nothing was imported yet gets nothing. */
+  private reasonAgainst(isErased: boolean, hasWallet: boolean): string | undefined {
+    // Erased after an import, what was granted then is under a pseudonym: it would be granted again.
+    if (isErased) return "was erased: delete the row, or grant by hand";
+    if (hasWallet && !this.addToWallets) return "has a wallet already: add to it with --existing add";
+    return undefined;
   }
 
   async orphans(): Promise<void> {
@@ -278,12 +283,17 @@ class ImportRun {
     return `${this.prefix}${createHash("sha256").update(rowId).digest("hex")}`;
   }
 
-  /** Who has a wallet, and what this source was already worth there. */
+  /** Who has a wallet, who was erased, and what this source was already worth there. */
   private async ledger(userIds: readonly string[]) {
     const asked = "(select value from jsonb_array_elements_text($1::text::jsonb) as asked (value))";
     const users = JSON.stringify(userIds);
     const wallets = await this.database.query(
       `select user_id from credits.wallet where user_id in ${asked}`,
+      [users],
+    );
+    const erased = await this.database.query(
+      `select asked.value as user_id from jsonb_array_elements_text($1::text::jsonb) as asked (value)
+       join credits.erased_user on erased_user.user_hash = sha256(convert_to(asked.value, 'UTF8'))`,
       [users],
     );
     // From the prefix up to its end: ';' follows ':'.
@@ -298,7 +308,8 @@ class ImportRun {
       const mine = granted.get(userId) ?? new Map<string, number>();
       granted.set(userId, mine.set(String(row.key).slice("key:".length), Number(row.units)));
     }
-    return { wallets: new Set(wallets.map((row) => String(row.user_id))), granted };
+    const usersOf = (found: typeof wallets) => new Set(found.map((row) => String(row.user_id)));
+    return { wallets: usersOf(wallets), erased: usersOf(erased), granted };
   }
 }
 

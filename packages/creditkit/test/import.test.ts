@@ -85,6 +85,23 @@ describeLedger("import", (ledger) => {
     ]);
   });
 
+  it("gives nothing to a user who was erased, although the row is still there (rule 26)", async () => {
+    await clear();
+    await sql("insert into app_user values ('ada', 10), ('bob', 20)");
+    await run(columnSource);
+    await ledger().credits.eraseUser({ userId: "ada" });
+    const before = await snapshot(ledger());
+    for (const options of [{}, { addToWallets: true }, { isDryRun: true }]) {
+      expect(await run(columnSource, options)).toMatchObject({
+        users: 1,
+        already: 1,
+        problemCount: 1,
+        problems: [{ userId: "ada", rowId: "ada", reason: "was erased: delete the row, or grant by hand" }],
+      });
+    }
+    expect(await snapshot(ledger())).toBe(before);
+  });
+
   it("walks through more users than a page, in two runs at once, and grants each once", async () => {
     await clear();
     await sql("insert into app_user select 'u' || n, n from generate_series(1, 601) as n");

@@ -151,7 +151,7 @@ export async function refusal(
 
 /** Whole-table jobs then see the users of one test only. */
 export async function emptyBooks(ledger: Ledger): Promise<void> {
-  const tables = ["wallet", "batch", "hold", "transaction", "purchase", "subscription"].map(
+  const tables = ["wallet", "batch", "hold", "transaction", "purchase", "subscription", "erased_user"].map(
     (name) => `credits.${name}`,
   );
   const distributed = ledger.engine === "PostgreSQL" && isCitus();

@@ -83,7 +83,11 @@ as $$
 declare
   v_endpoint credits.webhook_endpoint;
 begin
-  select webhook_endpoint.* into v_endpoint from credits.webhook_endpoint where webhook_endpoint.id = p_id for update;
+  -- Spends that write a message refer to the endpoint: they need not wait for this.
+  select webhook_endpoint.* into v_endpoint
+  from credits.webhook_endpoint
+  where webhook_endpoint.id = p_id
+  for no key update;
   if v_endpoint.id is null then
     return jsonb_build_object('code', 'NOT_FOUND', 'field', 'endpointId');
   end if;

@@ -125,7 +125,8 @@ const claimSeconds = 60;
 const deliveriesPerRunMax = 2_000;
 /** Days that a message is kept after it happened. */
 const keptDays = 30;
-const forgottenPerRunMax = 1_000;
+/** No less than a run can deliver, or the outbox would grow for ever. */
+const forgottenPerRunMax = deliveriesPerRunMax;
 
 /**
  * Sends what is due, at least once: a process that dies between sending and noting sends again. Any number may run at once.
