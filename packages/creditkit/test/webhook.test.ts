@@ -216,10 +216,10 @@ describeLedger("outgoing webhooks", (ledger) => {
     await credits().grant({ userId, amount: 100, type: "adjustment" });
     for (const amount of [40, 20, 5, 20]) await credits().consume({ userId, amount, service: "chat" });
     await deliver();
-    expect(receiver.events.map(({ data }) => `${data.threshold}: ${data.available}`).sort()).toEqual([
-      "20: 15",
-      "50: 40",
-    ]);
+    const told = receiver.events.map(
+      ({ data }) => `${data.sequence}: ${data.available} below ${data.threshold}`,
+    );
+    expect(told.sort()).toEqual(["3: 40 below 50", "5: 15 below 20"]);
   });
 
   it("take the configured threshold where none is given", async () => {

@@ -46,7 +46,7 @@ begin
 
   with happened as materialized (
     select
-      written.id, written.user_id, written.type, written.created_at, written.available_after,
+      written.id, written.user_id, written.sequence, written.type, written.created_at, written.available_after,
       before.available_after as available_before,
       jsonb_strip_nulls(jsonb_build_object(
         'userId', written.user_id,
@@ -87,6 +87,7 @@ begin
       jsonb_build_object(
         'userId', happened.user_id,
         'transactionId', happened.id,
+        'sequence', happened.sequence,
         'threshold', credits.in_credits(low.balance, v_decimals),
         'available', credits.in_credits(happened.available_after, v_decimals)
       ),
