@@ -483,3 +483,56 @@ describeLedger("outgoing webhooks", (ledger) => {
     ).toMatchObject({ code: "INVALID_AMOUNT" });
   });
 });
+
+describe("endpoints that change while credits move", () => {
+  let ledger: Awaited<ReturnType<typeof openPostgresLedger>>;
+  beforeAll(async () => {
+    ledger = await openPostgresLedger({ max: 3 });
+  });
+  afterAll(() => ledger.close());
+
+  const url = "https://example.com/hook";
+
+  it("fail no spend while one is deleted", async () => {
+    const { credits } = ledger;
+    const { endpointId } = await credits.createWebhookEndpoint({ url });
+    const userId = newUser();
+    await credits.grant({ userId, amount: 10, type: "adjustment" });
+    const admin = await (ledger.driver as pg.Pool).connect();
+    await admin.query("begin");
+    await admin.query("select credits.delete_webhook_endpoint($1)", [endpointId]);
+    const spend = credits.consume({ userId, amount: 1, service: "chat" });
+    await expect
+      .poll(() =>
+        ledger.sql(
+          "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+        ),
+      )
+      .toHaveLength(1);
+    await admin.query("commit");
+    admin.release();
+    expect(await spend).toMatchObject({ newBalance: 9 });
+    expect(await credits.getWebhookDeliveries()).toEqual([]);
+  });
+
+  it("hold up no spend while one is switched off, and are sent nothing from then on", async () => {
+    const { credits } = ledger;
+    const { endpointId } = await credits.createWebhookEndpoint({ url });
+    const userId = newUser();
+    await credits.grant({ userId, amount: 10, type: "adjustment" });
+    const admin = await (ledger.driver as pg.Pool).connect();
+    await admin.query("begin");
+    await admin.query("select credits.update_webhook_endpoint($1, $2, null)", [
+      endpointId,
+      { is_enabled: false },
+    ]);
+    await credits.consume({ userId, amount: 1, service: "chat" });
+    await admin.query("commit");
+    admin.release();
+    const send = async () => ({ responseStatus: 200 });
+    expect(await credits.deliverWebhooks(send)).toMatchObject({ attempted: 0 });
+    // Nothing is lost either.
+    await credits.updateWebhookEndpoint({ endpointId, enabled: true });
+    expect(await credits.deliverWebhooks(send)).toMatchObject({ delivered: 2 });
+  });
+});

@@ -108,6 +108,8 @@ begin
       on webhook_endpoint.is_enabled
       and (webhook_endpoint.event_types is null or message.type = any (webhook_endpoint.event_types))
       and (message.type <> 'credits.low' or webhook_endpoint.low_balance = message.low_balance)
+    -- One that is being deleted is waited for and passed by: its deliveries' reference to it would fail the spend.
+    for key share of webhook_endpoint
   ),
   kept as (
     insert into credits.webhook_message (id, user_id, transaction_id, type, body, created_at)
