@@ -1,11 +1,12 @@
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type pg from "pg";
 import { Webhook } from "standardwebhooks";
-import { beforeAll, beforeEach, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { sendWebhook, startWebhookDelivery } from "../src/adapters/webhooks.ts";
 import { defaultCreditsConfig } from "../src/core/config.ts";
 import { retrySeconds } from "../src/core/webhook-delivery.ts";
-import { describeLedger, newUser, refusal } from "./ledger.ts";
+import { describeLedger, newUser, openPostgresLedger, refusal } from "./ledger.ts";
 import { dayMs } from "./model.ts";
 
 interface Received {
@@ -216,10 +217,10 @@ describeLedger("outgoing webhooks", (ledger) => {
     await credits().grant({ userId, amount: 100, type: "adjustment" });
     for (const amount of [40, 20, 5, 20]) await credits().consume({ userId, amount, service: "chat" });
     await deliver();
-    expect(receiver.events.map(({ data }) => `${data.threshold}: ${data.available}`).sort()).toEqual([
-      "20: 15",
-      "50: 40",
-    ]);
+    const told = receiver.events.map(
+      ({ data }) => `${data.sequence}: ${data.available} below ${data.threshold}`,
+    );
+    expect(told.sort()).toEqual(["3: 40 below 50", "5: 15 below 20"]);
   });
 
   it("take the configured threshold where none is given", async () => {
@@ -302,6 +303,47 @@ describeLedger("outgoing webhooks", (ledger) => {
     ]);
   });
 
+  it("end well where the receiver that is gone is deleted while it says so", async () => {
+    const { endpointId } = await credits().createWebhookEndpoint({ url: receiver.url });
+    await credits().grant({ userId: newUser(), amount: 10, type: "adjustment" });
+    const result = await credits().deliverWebhooks(async () => {
+      await credits().deleteWebhookEndpoint({ endpointId });
+      return { responseStatus: 410 };
+    });
+    expect(result).toMatchObject({ attempted: 1 });
+    expect(await credits().getWebhookEndpoints()).toEqual([]);
+  });
+
+  it("wait for no other receiver that does not answer, and end before the second claim of that one", async () => {
+    const spends = { eventTypes: ["credits.consumed"] as const };
+    const hanging = await credits().createWebhookEndpoint({ ...spends, url: "https://hangs.example.com/" });
+    await credits().createWebhookEndpoint({ ...spends, url: receiver.url });
+    const userId = newUser();
+    await credits().grant({ userId, amount: 100, type: "adjustment" });
+    await Promise.all(
+      Array.from({ length: 45 }, () => credits().consume({ userId, amount: 1, service: "chat" })),
+    );
+    const now = vi.spyOn(Date, "now");
+    let giveUp = () => {};
+    const timeout = new Promise<void>((resolve) => {
+      giveUp = resolve;
+    });
+    const run = credits().deliverWebhooks(async (webhook) => {
+      if (webhook.url === receiver.url) return sendWebhook(webhook);
+      await timeout;
+      return { error: "no answer within 15 s" };
+    });
+    await expect.poll(() => receiver.received.length).toBe(45);
+    const later = Date.now() + 15_000;
+    now.mockImplementation(() => later);
+    giveUp();
+    expect(await run).toEqual({ attempted: 65, delivered: 45, retrying: 20, failed: 0 });
+    now.mockRestore();
+    const { endpointId } = hanging;
+    const left = await credits().getWebhookDeliveries({ endpointId, limit: 100 });
+    expect(left.filter(({ attempts }) => attempts === 0)).toHaveLength(25);
+  });
+
   it("come once to each receiver where many senders run at once", async () => {
     await credits().createWebhookEndpoint({ url: receiver.url });
     const userId = newUser();
@@ -345,6 +387,34 @@ describeLedger("outgoing webhooks", (ledger) => {
     await deliver();
     const left = await messages();
     expect(left.map(({ body }) => JSON.parse(body).data.amount)).toEqual([11]);
+  });
+
+  it("are forgotten faster than they are delivered", async () => {
+    await ledger().sql(`insert into credits.webhook_message
+      select gen_random_uuid(), 'ada', gen_random_uuid(), 'credits.consumed', '{}', '2020-01-01Z' from generate_series(1, 2500)`);
+    await deliver();
+    expect(await messages()).toEqual([]);
+  });
+
+  it("come under one id to two endpoints of one receiver, whose secret is being replaced", async () => {
+    ledger().clock.set(new Date());
+    const old = await credits().createWebhookEndpoint({ url: receiver.url });
+    const next = await credits().createWebhookEndpoint({ url: receiver.url });
+    await credits().grant({ userId: newUser(), amount: 10, type: "adjustment" });
+    await deliver();
+    await credits().deleteWebhookEndpoint({ endpointId: old.endpointId });
+    expect(receiver.received).toHaveLength(2);
+    expect(new Set(receiver.received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+    for (const { secret } of [old, next]) {
+      const authentic = receiver.received.filter(({ headers, body }) => {
+        try {
+          return new Webhook(secret).verify(body, headers as Record<string, string>);
+        } catch {
+          return false;
+        }
+      });
+      expect(authentic).toHaveLength(1);
+    }
   });
 
   it("name nobody who was erased (rule 26)", async () => {
@@ -411,5 +481,58 @@ describeLedger("outgoing webhooks", (ledger) => {
     expect(
       await refusal(credits().createWebhookEndpoint({ url: "https://example.com", lowBalance: 0 })),
     ).toMatchObject({ code: "INVALID_AMOUNT" });
+  });
+});
+
+describe("endpoints that change while credits move", () => {
+  let ledger: Awaited<ReturnType<typeof openPostgresLedger>>;
+  beforeAll(async () => {
+    ledger = await openPostgresLedger({ max: 3 });
+  });
+  afterAll(() => ledger.close());
+
+  const url = "https://example.com/hook";
+
+  it("fail no spend while one is deleted", async () => {
+    const { credits } = ledger;
+    const { endpointId } = await credits.createWebhookEndpoint({ url });
+    const userId = newUser();
+    await credits.grant({ userId, amount: 10, type: "adjustment" });
+    const admin = await (ledger.driver as pg.Pool).connect();
+    await admin.query("begin");
+    await admin.query("select credits.delete_webhook_endpoint($1)", [endpointId]);
+    const spend = credits.consume({ userId, amount: 1, service: "chat" });
+    await expect
+      .poll(() =>
+        ledger.sql(
+          "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+        ),
+      )
+      .toHaveLength(1);
+    await admin.query("commit");
+    admin.release();
+    expect(await spend).toMatchObject({ newBalance: 9 });
+    expect(await credits.getWebhookDeliveries()).toEqual([]);
+  });
+
+  it("hold up no spend while one is switched off, and are sent nothing from then on", async () => {
+    const { credits } = ledger;
+    const { endpointId } = await credits.createWebhookEndpoint({ url });
+    const userId = newUser();
+    await credits.grant({ userId, amount: 10, type: "adjustment" });
+    const admin = await (ledger.driver as pg.Pool).connect();
+    await admin.query("begin");
+    await admin.query("select credits.update_webhook_endpoint($1, $2, null)", [
+      endpointId,
+      { is_enabled: false },
+    ]);
+    await credits.consume({ userId, amount: 1, service: "chat" });
+    await admin.query("commit");
+    admin.release();
+    const send = async () => ({ responseStatus: 200 });
+    expect(await credits.deliverWebhooks(send)).toMatchObject({ attempted: 0 });
+    // Nothing is lost either.
+    await credits.updateWebhookEndpoint({ endpointId, enabled: true });
+    expect(await credits.deliverWebhooks(send)).toMatchObject({ delivered: 2 });
   });
 });

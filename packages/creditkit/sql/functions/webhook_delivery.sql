@@ -1,9 +1,34 @@
 -- Sending what the outbox holds: at least once, by any number of senders.
 
--- Takes what is due, oldest first, for a while: whoever does not say in time how it went has lost it, and it is due again. Returns
--- [{message_id, endpoint_id, attempt, url, secret, body}].
+-- The endpoints to which something is due.
+create or replace function credits.due_webhook_endpoints(p_now timestamptz)
+returns jsonb
+language plpgsql
+as $$
+declare
+  v_at constant timestamptz := credits.clock(p_now);
+begin
+  return (
+    select coalesce(jsonb_agg(webhook_endpoint.id order by webhook_endpoint.id), '[]')
+    from credits.webhook_endpoint
+    where webhook_endpoint.is_enabled
+      and exists (
+        select
+        from credits.webhook_delivery
+        where webhook_delivery.endpoint_id = webhook_endpoint.id
+          and webhook_delivery.status = 'pending'
+          and webhook_delivery.next_attempt_at <= v_at
+      )
+  );
+end;
+$$;
+
+-- Takes what is due to an endpoint that is switched on, oldest first, for a while: whoever does not say in time how it went has lost it,
+-- and it is due again. Returns [{message_id, endpoint_id, attempt, url, secret, body}].
 -- Locks: the deliveries, passing by those that another sender is taking.
-create or replace function credits.claim_webhooks(p_limit integer, p_seconds integer, p_now timestamptz)
+create or replace function credits.claim_endpoint_webhooks(
+  p_endpoint_id uuid, p_limit integer, p_seconds integer, p_now timestamptz
+)
 returns jsonb
 language plpgsql
 as $$
@@ -14,8 +39,15 @@ begin
   with due as materialized (
     select webhook_delivery.message_id, webhook_delivery.endpoint_id
     from credits.webhook_delivery
-    where webhook_delivery.status = 'pending'
+    where webhook_delivery.endpoint_id = p_endpoint_id
+      and webhook_delivery.status = 'pending'
       and webhook_delivery.next_attempt_at <= v_at
+      and exists (
+        select
+        from credits.webhook_endpoint
+        where webhook_endpoint.id = p_endpoint_id
+          and webhook_endpoint.is_enabled
+      )
     order by webhook_delivery.next_attempt_at
     limit p_limit
     for update skip locked

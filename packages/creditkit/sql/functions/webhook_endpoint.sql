@@ -74,7 +74,8 @@ end;
 $$;
 
 -- Changes what the change names. What waits for a switched-off endpoint waits until it is switched on. Returns the endpoint, or {code}.
--- Locks: the endpoint, then its deliveries.
+-- Locks: the endpoint, but for nobody who only refers to it, so that no spend waits; then its deliveries. What a spend under way still
+-- writes for an endpoint that is switched off here is due and not claimed.
 -- Codes: NOT_FOUND.
 create or replace function credits.update_webhook_endpoint(p_id uuid, p_change jsonb, p_now timestamptz)
 returns jsonb
@@ -83,7 +84,6 @@ as $$
 declare
   v_endpoint credits.webhook_endpoint;
 begin
-  -- Spends that write a message refer to the endpoint: they need not wait for this.
   select webhook_endpoint.* into v_endpoint
   from credits.webhook_endpoint
   where webhook_endpoint.id = p_id
@@ -121,6 +121,9 @@ returns jsonb
 language plpgsql
 as $$
 begin
+  -- By themselves: there may be many, and from the next statement on every spend waits.
+  delete from credits.webhook_delivery
+  where webhook_delivery.endpoint_id = p_id;
   delete from credits.webhook_endpoint
   where webhook_endpoint.id = p_id;
   return case when found then '{}'::jsonb else jsonb_build_object('code', 'NOT_FOUND', 'field', 'endpointId') end;

@@ -46,7 +46,7 @@ begin
 
   with happened as materialized (
     select
-      written.id, written.user_id, written.type, written.created_at, written.available_after,
+      written.id, written.user_id, written.sequence, written.type, written.created_at, written.available_after,
       before.available_after as available_before,
       jsonb_strip_nulls(jsonb_build_object(
         'userId', written.user_id,
@@ -87,6 +87,7 @@ begin
       jsonb_build_object(
         'userId', happened.user_id,
         'transactionId', happened.id,
+        'sequence', happened.sequence,
         'threshold', credits.in_credits(low.balance, v_decimals),
         'available', credits.in_credits(happened.available_after, v_decimals)
       ),
@@ -107,6 +108,8 @@ begin
       on webhook_endpoint.is_enabled
       and (webhook_endpoint.event_types is null or message.type = any (webhook_endpoint.event_types))
       and (message.type <> 'credits.low' or webhook_endpoint.low_balance = message.low_balance)
+    -- One that is being deleted is waited for and passed by: its deliveries' reference to it would fail the spend.
+    for key share of webhook_endpoint
   ),
   kept as (
     insert into credits.webhook_message (id, user_id, transaction_id, type, body, created_at)

@@ -67,4 +67,4 @@ create table credits.webhook_delivery (
 
 create index webhook_delivery_endpoint on credits.webhook_delivery (endpoint_id, message_id);
 
-create index webhook_delivery_next on credits.webhook_delivery (next_attempt_at) where status = 'pending';
+create index webhook_delivery_next on credits.webhook_delivery (endpoint_id, next_attempt_at) where status = 'pending';

@@ -398,7 +398,9 @@ export const webhookDelivery = creditsSchema.table(
   (table) => [
     primaryKey({ name: "webhook_delivery_pkey", columns: [table.messageId, table.endpointId] }),
     index("webhook_delivery_endpoint").on(table.endpointId, table.messageId),
-    index("webhook_delivery_next").on(table.nextAttemptAt).where(sql`status = 'pending'::text`),
+    index("webhook_delivery_next")
+      .on(table.endpointId, table.nextAttemptAt)
+      .where(sql`status = 'pending'::text`),
     check("webhook_delivery_due", sql`(status = 'pending'::text) = (next_attempt_at is not null)`),
   ],
 );

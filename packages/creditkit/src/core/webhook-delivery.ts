@@ -117,44 +117,75 @@ export interface DeliverWebhooksResult {
 export const retrySeconds = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400] as const;
 /** Part of a wait that is up to chance, so that what failed together does not come back together. */
 const jitter = 0.2;
-/** Deliveries of one claim, sent side by side. */
+/** Deliveries of one claim, sent side by side; those of one endpoint wait for no other's. */
 const claimMax = 20;
 /** Longer than any attempt lasts: a claim that is older was lost with its process. */
 const claimSeconds = 60;
-/** One call stops here and leaves the rest to the next. */
+/** To one endpoint, one call stops here and leaves the rest to the next. */
 const deliveriesPerRunMax = 2_000;
+/** After so long no endpoint is sent more in this call: one that is slow must not keep the others from the next. */
+const runMs = 10_000;
 /** Days that a message is kept after it happened. */
 const keptDays = 30;
-/** No less than a run can deliver, or the outbox would grow for ever. */
-const forgottenPerRunMax = deliveriesPerRunMax;
+const forgottenAtOnceMax = 1_000;
+/** More than one call delivers to an endpoint, or what is kept would grow for ever. */
+const forgottenPerRunMax = 10_000;
 
 /**
  * Sends what is due, at least once: a process that dies between sending and noting sends again. Any number may run at once.
  */
 export async function deliverWebhooks(engine: Engine, send: SendWebhook): Promise<DeliverWebhooksResult> {
-  const result = { attempted: 0, delivered: 0, retrying: 0, failed: 0 };
-  while (result.attempted < deliveriesPerRunMax) {
-    const claimed = await engine.call<ClaimedRow[]>(
-      "select credits.claim_webhooks($1::text::integer, $2::text::integer, $3::text::timestamptz)::text as answer",
-      () => [String(claimMax), String(claimSeconds), engine.now()],
-    );
-    const outcomes = await Promise.all(claimed.map((row) => attempt(engine, row, send)));
-    result.attempted += outcomes.length;
-    for (const outcome of outcomes) result[outcome] += 1;
-    if (claimed.length < claimMax) break;
-  }
-  await engine.call(
-    "select credits.forget_webhooks($1::text::integer, $2::text::integer, $3::text::timestamptz)::text as answer",
-    () => [String(keptDays), String(forgottenPerRunMax), engine.now()],
+  const endpointIds = await engine.call<string[]>(
+    "select credits.due_webhook_endpoints($1::text::timestamptz)::text as answer",
+    () => [engine.now()],
   );
-  return result;
+  const endsAt = Date.now() + runMs;
+  const outcomes = (
+    await Promise.all(endpointIds.map((endpointId) => deliverTo(engine, endpointId, send, endsAt)))
+  ).flat();
+  await forget(engine);
+  const count = (outcome: Outcome) => outcomes.filter((one) => one === outcome).length;
+  return {
+    attempted: outcomes.length,
+    delivered: count("delivered"),
+    retrying: count("retrying"),
+    failed: count("failed"),
+  };
 }
 
-async function attempt(
+type Outcome = "delivered" | "retrying" | "failed";
+
+async function deliverTo(
   engine: Engine,
-  row: ClaimedRow,
+  endpointId: string,
   send: SendWebhook,
-): Promise<"delivered" | "retrying" | "failed"> {
+  endsAt: number,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  while (outcomes.length < deliveriesPerRunMax && Date.now() < endsAt) {
+    const claimed = await engine.call<ClaimedRow[]>(
+      `select credits.claim_endpoint_webhooks(
+         $1::text::uuid, $2::text::integer, $3::text::integer, $4::text::timestamptz
+       )::text as answer`,
+      () => [endpointId, String(claimMax), String(claimSeconds), engine.now()],
+    );
+    outcomes.push(...(await Promise.all(claimed.map((row) => attempt(engine, row, send)))));
+    if (claimed.length < claimMax) break;
+  }
+  return outcomes;
+}
+
+async function forget(engine: Engine): Promise<void> {
+  for (let left = forgottenPerRunMax; left > 0; left -= forgottenAtOnceMax) {
+    const forgotten = await engine.call<number>(
+      "select credits.forget_webhooks($1::text::integer, $2::text::integer, $3::text::timestamptz)::text as answer",
+      () => [String(keptDays), String(forgottenAtOnceMax), engine.now()],
+    );
+    if (forgotten < forgottenAtOnceMax) return;
+  }
+}
+
+async function attempt(engine: Engine, row: ClaimedRow, send: SendWebhook): Promise<Outcome> {
   const now = engine.now();
   const seconds = Math.floor((now === null ? Date.now() : Date.parse(now)) / 1000);
   const ended = await send({

@@ -119,10 +119,12 @@ export async function updateWebhookEndpoint(
     ...(lowBalance !== undefined && { low_balance: lowBalance === null ? null : engine.units(lowBalance) }),
     ...(enabled !== undefined && { is_enabled: parseFlag("enabled", enabled) }),
   };
-  return applyChange(engine, parseUuid("endpointId", fields.endpointId), change);
+  const answer = await applyChange(engine, parseUuid("endpointId", fields.endpointId), change);
+  if (isRefusal(answer)) throw refusalError(engine, answer);
+  return endpointOf(engine, answer);
 }
 
-/** Switches an endpoint off for a reason: it answered that it is gone. */
+/** Switches an endpoint off for a reason: it answered that it is gone. One that was deleted meanwhile is off. */
 export async function disableWebhookEndpoint(
   engine: Engine,
   endpointId: string,
@@ -131,13 +133,11 @@ export async function disableWebhookEndpoint(
   await applyChange(engine, endpointId, { is_enabled: false, disabled_reason: reason });
 }
 
-async function applyChange(engine: Engine, endpointId: string, change: object): Promise<WebhookEndpoint> {
-  const answer = await engine.call<EndpointRow | Refusal>(
+function applyChange(engine: Engine, endpointId: string, change: object): Promise<EndpointRow | Refusal> {
+  return engine.call(
     "select credits.update_webhook_endpoint($1::text::uuid, $2::text::jsonb, $3::text::timestamptz)::text as answer",
     () => [endpointId, JSON.stringify(change), engine.now()],
   );
-  if (isRefusal(answer)) throw refusalError(engine, answer);
-  return endpointOf(engine, answer);
 }
 
 /**
