@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: ["packages/creditkit", "apps/web", "docs"],
-    // One more than the two cores of CI: a quarter of the time a file waits for a server, a disk or a browser.
-    maxWorkers: 3,
+    // Two cores. A third file would use what waiting leaves over, and make builds and browsers of the others late.
+    maxWorkers: 2,
   },
 });

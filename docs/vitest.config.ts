@@ -9,7 +9,7 @@ export default defineConfig({
     globalSetup: ["../packages/creditkit/test/postgres-server.ts"],
     // Builds, servers and compilers: side by side they would only slow each other down.
     fileParallelism: false,
-    testTimeout: 90_000,
-    hookTimeout: 90_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 });

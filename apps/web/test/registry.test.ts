@@ -145,5 +145,5 @@ describe("the registry", () => {
       .filter((name) => name.endsWith(".css"))
       .map((name) => readFileSync(join(app, ".next/static", name), "utf8"));
     expect(styles.join()).toContain(".bg-card");
-  }, 120_000);
+  }, 300_000);
 });

@@ -147,6 +147,6 @@ describe.skipIf(isWithoutBrowser)("the whole story in a browser", () => {
       await adminContext.close();
       await context.close();
     },
-    120_000,
+    240_000,
   );
 });
