@@ -3,7 +3,7 @@ import { parseId } from "./core/argument.ts";
 import type { SourceRow } from "./import-source.ts";
 
 /** Why a row has nothing to import; no fault. */
-export type SkipReason = "empty" | "expired" | "undated";
+export type SkipReason = "empty" | "expired" | "undated" | "erased";
 
 /** Something that is not imported and that somebody has to look at. */
 export interface ImportProblem {
@@ -51,18 +51,23 @@ export function judge(userId: string, rows: readonly SourceRow[], rules: CheckRu
     return judged;
   }
   const times = new Map<string, number>();
-  for (const { rowId } of rows) times.set(rowId, (times.get(rowId) ?? 0) + 1);
+  for (const { rowId } of rows) if (rowId !== null) times.set(rowId, (times.get(rowId) ?? 0) + 1);
   let readable: ImportRow[] = [];
   const isOver = new Set<ImportRow>();
   for (const row of rows) {
-    if (times.get(row.rowId) !== 1) {
-      problem(row, "the same id is there several times");
+    const { rowId } = row;
+    if (rowId === null) {
+      problem({ rowId: "" }, "the row has no id");
+      continue;
+    }
+    if (times.get(rowId) !== 1) {
+      problem({ rowId }, "the same id is there several times");
       continue;
     }
     const units = row.credits === null ? 0 : readUnits(row.credits, rules.decimals);
-    if (typeof units === "string") problem(row, units);
+    if (typeof units === "string") problem({ rowId }, units);
     else {
-      const read = { userId, rowId: row.rowId, units, expiresAt: row.expiresAt };
+      const read = { userId, rowId, units, expiresAt: row.expiresAt };
       readable.push(read);
       if (row.isExpired) isOver.add(read);
     }
@@ -87,12 +92,23 @@ function balanced(userId: string, judged: Judged, { balance, decimals }: CheckRu
   const open = total(judged.accepted);
   // Kits book an expiration when a job runs: until then the balance they show still has it.
   if (shown === open || shown === open + total(judged.expired)) return judged;
-  const reason = `the balance says ${balance}, the open batches ${open / 10 ** decimals}`;
+  const reason = `the balance says ${shortened(balance)}, the open batches ${open / 10 ** decimals}`;
   return {
     ...judged,
     accepted: [],
     problems: [{ userId, rowId: judged.accepted[0]?.rowId ?? userId, reason }],
   };
+}
+
+/** Judges rows instead, all of them, with one reason: nothing of them is imported. */
+export function refuse(judged: Judged, userId: string, rowId: string, reason: string): Judged {
+  return { ...judged, accepted: [], problems: [...judged.problems, { userId, rowId, reason }] };
+}
+
+/** What is left of somebody who was erased: nothing is granted again, and nobody has to look at it. */
+export function forgotten({ accepted, skipped }: Judged): Judged {
+  const left = accepted.map(({ units }) => ({ reason: "erased" as const, units }));
+  return { accepted: [], expired: [], skipped: [...skipped, ...left], problems: [] };
 }
 
 export function total(rows: readonly ImportRow[]): number {
@@ -123,11 +139,19 @@ function settleJournal(rows: ImportRow[], isOver: ReadonlySet<ImportRow>, judged
 /** Units, or what is wrong with the text. */
 function readUnits(text: string, decimals: number): number | string {
   const [, whole = "", fraction = ""] = /^(-?\d+)(?:\.(\d+))?$/.exec(text.trim()) ?? [];
-  if (whole === "") return `not a number: ${text.slice(0, 40)}`;
+  if (whole === "") return `not a number: ${shortened(text)}`;
   // By digits: as a double, a fraction that is too small would round away unseen.
   if (fraction.replace(/0+$/, "").length > decimals)
-    return `a fraction: ${text} has more than ${decimals} decimals`;
-  return unitsOf(Number(text), decimals) ?? `too large: ${text}`;
+    return `a fraction: ${shortened(text)} has more than ${decimals} decimals`;
+  return unitsOf(Number(text), decimals) ?? `too large: ${shortened(text)}`;
+}
+
+/** For a report on a terminal: neither a hundred thousand digits nor what steers it. */
+function shortened(text: string): string {
+  const length = 40;
+  const shown = text.length > length ? `${text.slice(0, length)}…` : text;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not get out
+  return shown.replace(/[\u0000-\u001f\u007f-\u009f]/g, "?");
 }
 
 function isUserId(userId: string): boolean {

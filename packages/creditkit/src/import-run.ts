@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { creditsOf } from "./core/amount.ts";
-import type { Database } from "./core/database.ts";
+import type { Database, Row } from "./core/database.ts";
 import { CreditsError } from "./core/errors.ts";
 import {
+  forgotten,
   type ImportProblem,
   type ImportRow,
   type Judged,
   judge,
+  refuse,
   type SkipReason,
   total,
 } from "./import-check.ts";
@@ -103,6 +105,7 @@ class ImportRun {
     empty: { rows: 0, units: 0n },
     expired: { rows: 0, units: 0n },
     undated: { rows: 0, units: 0n },
+    erased: { rows: 0, units: 0n },
   };
   private comparison: ImportReport["comparison"] = null;
   private readonly prefix: string;
@@ -118,39 +121,51 @@ class ImportRun {
 
   /** Users in order, a page of them in memory. */
   async *pages(): AsyncGenerator<UserPage[]> {
-    const { decimals, limitations } = this.credits.config;
-    const { amountMax } = limitations;
     for (let after: string | undefined; ; ) {
       const userIds = await this.source.users(after, pageSize);
       after = userIds.at(-1);
       if (after === undefined) return;
       const rows = new Map<string, SourceRow[]>(userIds.map((userId) => [userId, []]));
-      for (const row of await this.source.rows(userIds)) rows.get(row.userId)?.push(row);
+      for (const row of await this.source.rows(userIds)) {
+        const mine = rows.get(row.userId);
+        if (mine === undefined) rows.set(row.userId, [row]);
+        else mine.push(row);
+      }
+      const listed = new Set(userIds);
       const balances = await this.source.balances(userIds);
-      const { wallets, erased, granted } = await this.ledger(userIds);
-      yield userIds.map((userId) => {
+      const ledger = await this.ledger(userIds);
+      yield [...rows].map(([userId, mine]) => {
         const balance = balances === null ? undefined : (balances.get(userId) ?? "0");
-        const rules = { decimals, amountMax, isJournal: this.source.isJournal, balance };
-        const judged = judge(userId, rows.get(userId) ?? [], rules);
-        const mine = granted.get(userId) ?? new Map<string, number>();
-        const refused =
-          mine.size > 0 ? undefined : this.reasonAgainst(erased.has(userId), wallets.has(userId));
-        const [first] = judged.accepted;
-        if (refused !== undefined && first !== undefined) {
-          judged.problems.push({ userId, rowId: first.rowId, reason: refused });
-          judged.accepted = [];
-        }
-        return { userId, judged, granted: mine };
+        const granted = ledger.granted.get(userId) ?? new Map<string, number>();
+        const judged = this.judge(userId, mine, balance, granted, ledger, listed.has(userId));
+        return { userId, judged, granted };
       });
     }
   }
 
-  /** Why a user to whom nothing was imported yet gets nothing. */
-  private reasonAgainst(isErased: boolean, hasWallet: boolean): string | undefined {
-    // Erased after an import, what was granted then is under a pseudonym: it would be granted again.
-    if (isErased) return "was erased: delete the row, or grant by hand";
-    if (hasWallet && !this.addToWallets) return "has a wallet already: add to it with --existing add";
-    return undefined;
+  private judge(
+    userId: string,
+    rows: readonly SourceRow[],
+    balance: string | undefined,
+    granted: ReadonlyMap<string, number>,
+    { wallets, erased }: { wallets: ReadonlySet<string>; erased: ReadonlySet<string> },
+    isListed: boolean,
+  ): Judged {
+    const { decimals, limitations } = this.credits.config;
+    const { amountMax } = limitations;
+    const judged = judge(userId, rows, { decimals, amountMax, isJournal: this.source.isJournal, balance });
+    if (erased.has(userId)) return forgotten(judged);
+    const [first] = judged.accepted;
+    if (first === undefined) return judged;
+    const refused = (reason: string) => refuse(judged, userId, first.rowId, reason);
+    // To the database 1 and 1.0 are one user, to the ledger they are two.
+    if (!isListed) return refused("other rows write the id of this user in another way");
+    if (granted.size === 0 && wallets.has(userId) && !this.addToWallets)
+      return refused("has a wallet already: add to it with --existing add");
+    // Another id column makes other keys: each row would be granted once more.
+    if (granted.size > 0 && !rows.some(({ rowId }) => rowId !== null && granted.has(this.key(rowId))))
+      return refused("was imported before, and by none of these rows' ids: was it another --id-column?");
+    return judged;
   }
 
   async orphans(): Promise<void> {
@@ -268,6 +283,7 @@ class ImportRun {
         empty: skipped(this.skipped.empty),
         expired: skipped(this.skipped.expired),
         undated: skipped(this.skipped.undated),
+        erased: skipped(this.skipped.erased),
       },
       overLimit: this.overLimit,
       problemCount: this.problemCount,
@@ -283,17 +299,12 @@ class ImportRun {
     return `${this.prefix}${createHash("sha256").update(rowId).digest("hex")}`;
   }
 
-  /** Who has a wallet, who was erased, and what this source was already worth there. */
+  /** Who has a wallet, what this source was already worth there, and who was erased. */
   private async ledger(userIds: readonly string[]) {
     const asked = "(select value from jsonb_array_elements_text($1::text::jsonb) as asked (value))";
     const users = JSON.stringify(userIds);
     const wallets = await this.database.query(
       `select user_id from credits.wallet where user_id in ${asked}`,
-      [users],
-    );
-    const erased = await this.database.query(
-      `select asked.value as user_id from jsonb_array_elements_text($1::text::jsonb) as asked (value)
-       join credits.erased_user on erased_user.user_hash = sha256(convert_to(asked.value, 'UTF8'))`,
       [users],
     );
     // From the prefix up to its end: ';' follows ':'.
@@ -308,8 +319,13 @@ class ImportRun {
       const mine = granted.get(userId) ?? new Map<string, number>();
       granted.set(userId, mine.set(String(row.key).slice("key:".length), Number(row.units)));
     }
-    const usersOf = (found: typeof wallets) => new Set(found.map((row) => String(row.user_id)));
-    return { wallets: usersOf(wallets), erased: usersOf(erased), granted };
+    const erased = await this.database.query(
+      `select value as user_id from jsonb_array_elements_text($1::text::jsonb) as asked (value)
+       join credits.erased_user on erased_user.user_hash = sha256(convert_to(value, 'UTF8'))`,
+      [users],
+    );
+    const ids = (found: readonly Row[]) => new Set(found.map((row) => String(row.user_id)));
+    return { wallets: ids(wallets), granted, erased: ids(erased) };
   }
 }
 

@@ -55,7 +55,8 @@ export const importPresets = {
 /** One row of the source, still unjudged. */
 export interface SourceRow {
   userId: string;
-  rowId: string;
+  /** Null: the row has none. */
+  rowId: string | null;
   /** As the database writes it; null as it is. */
   credits: string | null;
   expiresAt: Date | null;
@@ -85,7 +86,9 @@ export async function openSource(database: Database, source: ImportSource): Prom
   const user = column(table, source.userColumn);
   const credits = column(table, source.creditsColumn);
   const row = source.rowColumn === undefined ? user : column(table, source.rowColumn);
-  const ends = source.expiresColumn === undefined ? null : endOf(column(table, source.expiresColumn));
+  const isJournal = source.isJournal === true;
+  const ends =
+    source.expiresColumn === undefined ? null : endOf(column(table, source.expiresColumn), isJournal);
   const picked = source.filter ?? "true";
   const balance = source.balance && {
     ...source.balance,
@@ -94,7 +97,7 @@ export async function openSource(database: Database, source: ImportSource): Prom
   const asked = (type: string) =>
     `(select value::${type} from jsonb_array_elements_text($1::text::jsonb) as asked (value))`;
   const end = ends ?? "null::timestamptz";
-  const fields = source.isJournal
+  const fields = isJournal
     ? `${user.name}::text as user_id, 'to ' || coalesce(${milliseconds(end)}, 'never') as row_id,
        sum(${credits.name}::numeric)::text as credits`
     : `${user.name}::text as user_id, ${row.name}::text as row_id, ${credits.name}::text as credits`;
@@ -102,12 +105,12 @@ export async function openSource(database: Database, source: ImportSource): Prom
     select ${fields}, ${milliseconds(end)} as expires_at, coalesce(${end} <= clock_timestamp(), false) as is_expired
     from ${table.name}
     where ${user.name} in ${asked(user.type)} and (${picked})
-    ${source.isJournal ? `group by ${user.name}, ${end}` : ""}
+    ${isJournal ? `group by ${user.name}, ${end}` : ""}
     order by 1, 2`;
 
   return {
     name: `${table.label}.${source.creditsColumn}`,
-    isJournal: source.isJournal === true,
+    isJournal,
     async users(after, limit) {
       const page = ({ name, type }: Column, from: Table) => {
         const behind = after === undefined ? `${name} is not null` : `${name} > $1::text::${type}`;
@@ -152,7 +155,7 @@ export async function openSource(database: Database, source: ImportSource): Prom
 function sourceRow(row: Row): SourceRow {
   return {
     userId: String(row.user_id),
-    rowId: String(row.row_id),
+    rowId: row.row_id === null ? null : String(row.row_id),
     credits: row.credits === null ? null : String(row.credits),
     expiresAt: row.expires_at === null ? null : new Date(Number(row.expires_at)),
     isExpired: row.is_expired === true,
@@ -207,13 +210,17 @@ function column(table: Table, name: string): Column {
   );
 }
 
-/** An end as an instant cut to the millisecond (rule 1), or null: never. What is over stays over. */
-function endOf({ name, type }: Column): string {
+/**
+ * An end as an instant cut to the millisecond (rule 1), or null: never. What is over stays over. Apps write `infinity` or a year like 9999
+ * for never; in a journal, where a row without an end counts for nothing, that is the last instant that a batch can end at.
+ */
+function endOf({ name, type }: Column, isJournal: boolean): string {
   if (!/^(timestamp|date)/.test(type))
     throw invalidArgument("column", `a timestamp or a date for the end, not ${name} of type ${type}`);
   const instant = type.endsWith("with time zone") ? name : `(${name}::timestamp at time zone 'UTC')`;
-  return `case when ${name} = 'infinity' then null when ${name} = '-infinity' then 'epoch'::timestamptz
-    else date_trunc('milliseconds', ${instant}) end`;
+  const never = isJournal ? "'8999-12-31 23:59:59.999Z'" : "null";
+  return `case when ${instant} >= '9000-01-01Z'::timestamptz then ${never}::timestamptz
+    when ${name} = '-infinity' then 'epoch'::timestamptz else date_trunc('milliseconds', ${instant}) end`;
 }
 
 function milliseconds(instant: string): string {

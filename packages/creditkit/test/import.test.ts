@@ -17,6 +17,13 @@ import {
 } from "./ledger.ts";
 
 const columnSource: ImportSource = { table: "app_user", userColumn: "id", creditsColumn: "credits" };
+const oddSource: ImportSource = {
+  table: `old."Odd "" table"`,
+  rowColumn: "id",
+  userColumn: "user.id",
+  creditsColumn: "left",
+  expiresColumn: "Ends",
+};
 
 describeLedger("import", (ledger) => {
   const run = (source: ImportSource, options: { isDryRun?: boolean; addToWallets?: boolean } = {}) =>
@@ -85,23 +92,6 @@ describeLedger("import", (ledger) => {
     ]);
   });
 
-  it("gives nothing to a user who was erased, although the row is still there (rule 26)", async () => {
-    await clear();
-    await sql("insert into app_user values ('ada', 10), ('bob', 20)");
-    await run(columnSource);
-    await ledger().credits.eraseUser({ userId: "ada" });
-    const before = await snapshot(ledger());
-    for (const options of [{}, { addToWallets: true }, { isDryRun: true }]) {
-      expect(await run(columnSource, options)).toMatchObject({
-        users: 1,
-        already: 1,
-        problemCount: 1,
-        problems: [{ userId: "ada", rowId: "ada", reason: "was erased: delete the row, or grant by hand" }],
-      });
-    }
-    expect(await snapshot(ledger())).toBe(before);
-  });
-
   it("walks through more users than a page, in two runs at once, and grants each once", async () => {
     await clear();
     await sql("insert into app_user select 'u' || n, n from generate_series(1, 601) as n");
@@ -149,14 +139,7 @@ describeLedger("import", (ledger) => {
       (7, '3', 'b0a6c1f2-0000-4000-8000-000000000001', '2999-01-01 00:00:00.123456'),
       (7, '4', 'b0a6c1f2-0000-4000-8000-000000000002', 'infinity'),
       (null, '9', 'b0a6c1f2-0000-4000-8000-000000000003', null)`);
-    const odd = {
-      table: `old."Odd "" table"`,
-      rowColumn: "id",
-      userColumn: "user.id",
-      creditsColumn: "left",
-      expiresColumn: "Ends",
-    };
-    expect(await run(odd)).toMatchObject({
+    expect(await run(oddSource)).toMatchObject({
       credits: 7,
       problemCount: 1,
       problems: [
@@ -257,6 +240,106 @@ describeLedger("import", (ledger) => {
     expect(defaultCreditsConfig.limitations.maxUserBalance).toBeLessThan(20_000);
   });
 
+  it("reads a year like 9999 as never, as infinity", async () => {
+    await clear();
+    await sql(`insert into old."Odd "" table" values
+      (7, '3', 'b0a6c1f2-0000-4000-8000-000000000001', '9999-12-31'),
+      (7, '4', 'b0a6c1f2-0000-4000-8000-000000000002', '9000-01-01'),
+      (7, '5', 'b0a6c1f2-0000-4000-8000-000000000003', '8999-12-31 23:59:59.999'),
+      (7, '6', 'b0a6c1f2-0000-4000-8000-000000000004', '-infinity'),
+      (7, '7', 'b0a6c1f2-0000-4000-8000-000000000005', '0001-01-01 BC')`);
+    expect(await run(oddSource)).toMatchObject({
+      credits: 12,
+      skipped: { expired: { rows: 2, credits: 13 } },
+      comparison: { users: 1, differing: 0 },
+    });
+    const wallet = await ledger().credits.getWallet({ userId: "7" });
+    expect(
+      wallet?.batches.map(({ remaining, expiresAt }) => [remaining, expiresAt?.getUTCFullYear()]),
+    ).toEqual([
+      [5, 8999],
+      [3, undefined],
+      [4, undefined],
+    ]);
+    // A movement without an end counts for nothing in that kit, one whose end is far does.
+    await sql(`insert into credits (user_uuid, credits, expired_at) values
+      ('ada', 10, 'infinity'), ('ada', 5, '9999-12-31Z'), ('ada', 9, null)`);
+    expect(await run(importPresets.shipany)).toMatchObject({
+      credits: 15,
+      batches: 1,
+      skipped: { undated: { rows: 1, credits: 9 } },
+      comparison: { users: 1, differing: 0 },
+    });
+  });
+
+  it("names the rows of a user whose id is written in several ways, and rows without an id", async () => {
+    await clear();
+    await sql("create table purse (row_id text, owner numeric, credits integer)");
+    await sql(
+      "insert into purse values ('a', 7, 1), ('b', 7.0, 2), ('c', 7.0, 0), (null, 8, 4), ('d', 8, 8)",
+    );
+    const purse = { table: "purse", rowColumn: "row_id", userColumn: "owner", creditsColumn: "credits" };
+    const { problems, ...report } = await run(purse);
+    await sql("drop table purse");
+    expect(problems).toMatchObject([
+      { userId: "8", rowId: "", reason: "the row has no id" },
+      { rowId: expect.stringMatching(/^[ab]$/), reason: expect.stringContaining("another way") },
+    ]);
+    expect(report).toMatchObject({ users: 2, problemCount: 2, comparison: { differing: 0 } });
+  });
+
+  it("does not grant again what it imported by another column of ids", async () => {
+    await clear();
+    await sql(`insert into credit_transaction (id, user_id, type, amount, remaining_amount) values
+      ('t1', 'ada', 'x1', 5, 5), ('t2', 'ada', 'x2', 6, 6)`);
+    const batches = {
+      table: "credit_transaction",
+      userColumn: "user_id",
+      creditsColumn: "remaining_amount",
+    };
+    await run({ ...batches, rowColumn: "id" });
+    const before = await snapshot(ledger());
+    const again = { ...batches, rowColumn: "type" };
+    for (const options of [{ isDryRun: true }, {}, { addToWallets: true }]) {
+      expect(await run(again, options)).toMatchObject({
+        batches: 0,
+        problems: [{ userId: "ada", reason: expect.stringContaining("--id-column") }],
+      });
+    }
+    expect(await snapshot(ledger())).toBe(before);
+    // A row that came later beside those that were imported is imported.
+    await sql(
+      `insert into credit_transaction (id, user_id, type, amount, remaining_amount) values ('t3', 'ada', 'x3', 7, 7)`,
+    );
+    expect(await run({ ...batches, rowColumn: "id" })).toMatchObject({
+      batches: 3,
+      already: 2,
+      problemCount: 0,
+    });
+  });
+
+  it("grants nothing to a user who was erased since, though the old table still has the row", async () => {
+    await clear();
+    await sql("insert into app_user values ('leaver', 10), ('bob', 5)");
+    await run(columnSource);
+    await ledger().credits.eraseUser({ userId: "leaver" });
+    const before = await snapshot(ledger());
+    for (const options of [{ isDryRun: true }, {}, { addToWallets: true }]) {
+      expect(await run(columnSource, options)).toMatchObject({
+        users: 1,
+        already: 1,
+        skipped: { erased: { rows: 1, credits: 10 } },
+        problemCount: 0,
+      });
+    }
+    expect(await snapshot(ledger())).toBe(before);
+    await sql("update app_user set credits = -1 where id = 'leaver'");
+    expect(await run(columnSource)).toMatchObject({
+      problemCount: 0,
+      comparison: { users: 1, differing: 0 },
+    });
+  });
+
   it("mksaas: takes what is left of each open batch with its end, and no batch that is over", async () => {
     await clear();
     await sql(`insert into credit_transaction values
@@ -330,6 +413,14 @@ describe("judging the rows of a user", () => {
     const { accepted, problems } = judge("ada", [row("1", "5"), row("1", "5"), row("2", "5")], rules);
     expect(accepted).toMatchObject([{ rowId: "2", units: 5 }]);
     expect(problems).toHaveLength(2);
+  });
+
+  it("says what is wrong in few characters, none of which steers a terminal", () => {
+    const { problems } = judge("ada", [row("1", "9".repeat(100_000)), row("2", "\u001b[2J")], rules);
+    expect(problems.map(({ reason }) => reason)).toEqual([
+      `too large: ${"9".repeat(40)}…`,
+      "not a number: ?[2J",
+    ]);
   });
 
   it("reads decimals exactly where the installation has them", () => {
