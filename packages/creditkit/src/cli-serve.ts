@@ -1,3 +1,4 @@
+import type { ServerType } from "@hono/node-server";
 import { createCreditsApi } from "./adapters/api.ts";
 import { startWebhookDelivery } from "./adapters/webhooks.ts";
 import type { Database } from "./core/database.ts";
@@ -5,6 +6,8 @@ import { causeMessage } from "./core/job.ts";
 import type { Credits } from "./core/operations.ts";
 
 const hourMs = 60 * 60 * 1000;
+/** What a request has left to end in when the process is told to stop; orchestrators kill after ten seconds or more. */
+const graceMs = 5_000;
 
 export interface ServeOptions {
   port: number;
@@ -39,9 +42,19 @@ export async function serve(credits: Credits, database: Database, options: Serve
   });
   const stopJobs = options.withJobs ? startJobs(credits, log) : async () => {};
   await ended;
-  await new Promise((resolve) => server.close(resolve));
+  await closed(server);
   await stopDelivery();
   await stopJobs();
+}
+
+/** Lets requests end that are under way. A client that only holds its connection open keeps nobody waiting. */
+async function closed(server: ServerType): Promise<void> {
+  const isClosed = new Promise((resolve) => server.close(resolve));
+  const timer = setTimeout(() => {
+    if ("closeAllConnections" in server) server.closeAllConnections();
+  }, graceMs);
+  await isClosed;
+  clearTimeout(timer);
 }
 
 /** For load balancers: whether the database answers. */
