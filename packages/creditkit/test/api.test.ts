@@ -379,6 +379,29 @@ describeLedger("the HTTP API", (ledger) => {
     expect(onError).toHaveBeenCalledOnce();
   });
 
+  it("logs no statement and none of its values (rule 33)", async () => {
+    const failing = createCredits({
+      database: {
+        ...ledger().database,
+        query: async (text, values) => {
+          if (text.includes("create_webhook_endpoint"))
+            throw Object.assign(new Error(text), { code: "42501", query: text, params: values });
+          return ledger().database.query(text, values);
+        },
+      },
+      config: defaultCreditsConfig,
+    });
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    try {
+      const through = createCreditsApi(failing);
+      const body = { url: "https://shop.example/hook?token=private" };
+      expect(await call("POST", "/webhook-endpoints", { body, through })).toMatchObject({ status: 500 });
+      expect(log.mock.calls).toEqual([["[Credits API] A request failed: Error 42501"]]);
+    } finally {
+      log.mockRestore();
+    }
+  });
+
   it("opens the ledger with the first request only, wherever it is mounted", async () => {
     const open = vi.fn(() => ledger().credits);
     const elsewhere = createCreditsApi(open, { basePath: "" });

@@ -5,6 +5,7 @@ import { HTTPException } from "hono/http-exception";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import type { ApiCaller } from "../core/api-key.ts";
 import { idLengthMax } from "../core/argument.ts";
+import { loggable } from "../core/logger.ts";
 import type { Credits } from "../core/operations.ts";
 import { type ApiOperation, apiTags } from "./api-operation.ts";
 import { paymentOperations } from "./api-payment.ts";
@@ -21,7 +22,7 @@ export interface CreditsApiOptions {
   basePath?: string;
   /** Of one key in this process; more are answered 429. Default 1 200. */
   requestsPerMinute?: number;
-  /** Told of what is answered 500: nothing of it reaches the caller. Default: `console.error`. */
+  /** Told of what is answered 500: nothing of it reaches the caller. Default: its name and code go to `console.error`. */
   onError?: (error: unknown) => void;
 }
 
@@ -45,7 +46,8 @@ export function createCreditsApi(
   {
     basePath = "/api/v1",
     requestsPerMinute = requestsPerMinuteDefault,
-    onError = (error) => console.error(error),
+    // Not the error itself: drivers hang the statement and its values on it (rule 33).
+    onError = (error) => console.error(`[Credits API] A request failed: ${loggable(error)}`),
   }: CreditsApiOptions = {},
 ): CreditsApi {
   const open = async () => (typeof credits === "function" ? credits() : credits);
