@@ -330,13 +330,23 @@ describeLedger("the HTTP API", (ledger) => {
       status: 413,
       body: { code: "PAYLOAD_TOO_LARGE" },
     });
-    for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"]) {
+    for (const type of [
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "application/jsonp",
+      "application/json;",
+    ]) {
       const headers = { "content-type": type };
       expect(await call("POST", "/users/ada/consume", { body: "{}", headers })).toMatchObject({
         status: 415,
         body: { code: "UNSUPPORTED_MEDIA_TYPE" },
       });
     }
+    // What takes no body reads none.
+    expect(await call("POST", "/users/ada/holds/none/release", { body })).toMatchObject({
+      status: 404,
+      body: { code: "USER_BALANCE_NOT_FOUND" },
+    });
   });
 
   it("says of what it does not know that there is none", async () => {

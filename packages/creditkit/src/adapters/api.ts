@@ -63,6 +63,8 @@ export function createCreditsApi(
   app.onError((error) => {
     if (error instanceof HTTPException && error.status === 400)
       return answer(new ApiProblem("INVALID_ARGUMENT", "The body is no JSON", { field: "body" }));
+    // The library reads a content type more narrowly than `requireJson`.
+    if (error instanceof HTTPException && error.status === 415) return answer(notJson());
     const problem = problemOf(error);
     if (problem.code === "INTERNAL_ERROR") onError(error);
     return answer(problem);
@@ -156,10 +158,10 @@ function routeOf(
     summary: operation.summary,
     ...(operation.description && { description: operation.description }),
     security: [{ key: operation.scope === null ? [] : [operation.scope] }],
+    // What nothing reads needs neither a type nor a limit.
     middleware: [
       guard as Guard,
-      requireJson(operation),
-      bodyLimit({ maxSize: bodyBytesMax, onError: tooLarge }),
+      ...(body ? [requireJson, bodyLimit({ maxSize: bodyBytesMax, onError: tooLarge })] : []),
     ],
     request: {
       ...(params && { params }),
@@ -224,14 +226,15 @@ async function take(limiter: RateLimiterMemory, { keyId }: ApiCaller): Promise<v
   }
 }
 
-function requireJson({ body }: ApiOperation) {
-  return async (context: Context, next: () => Promise<void>): Promise<Response | undefined> => {
-    const type = context.req.header("content-type") ?? "";
-    if (body !== undefined && !/^application\/json *(;|$)/i.test(type))
-      throw new ApiProblem("UNSUPPORTED_MEDIA_TYPE", "Send `Content-Type: application/json`");
-    await next();
-    return undefined;
-  };
+async function requireJson(context: Context, next: () => Promise<void>): Promise<Response | undefined> {
+  const type = context.req.header("content-type") ?? "";
+  if (!/^application\/json *(;|$)/i.test(type)) throw notJson();
+  await next();
+  return undefined;
+}
+
+function notJson(): ApiProblem {
+  return new ApiProblem("UNSUPPORTED_MEDIA_TYPE", "Send `Content-Type: application/json`");
 }
 
 function tooLarge(): never {
