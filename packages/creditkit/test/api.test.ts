@@ -412,6 +412,18 @@ describeLedger("the HTTP API", (ledger) => {
     }
   });
 
+  it("tells nobody what is wrong with its configuration, but the log", async () => {
+    const onError = vi.fn();
+    const config = { packages: { lite: { credits: -1 } } } as never;
+    const through = createCreditsApi(() => createCredits({ database: ledger().database, config }), {
+      onError,
+    });
+    const answer = await call("GET", "/users/ada/balance", { through });
+    expect(answer).toMatchObject({ status: 500, body: { code: "INVALID_CONFIG" } });
+    expect(answer.body).not.toHaveProperty("detail");
+    expect(onError).toHaveBeenCalledWith(expect.objectContaining({ code: "INVALID_CONFIG" }));
+  });
+
   it("opens the ledger with the first request only, wherever it is mounted", async () => {
     const open = vi.fn(() => ledger().credits);
     const elsewhere = createCreditsApi(open, { basePath: "" });

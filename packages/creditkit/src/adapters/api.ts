@@ -66,7 +66,7 @@ export function createCreditsApi(
     // The library reads a content type more narrowly than `requireJson`.
     if (error instanceof HTTPException && error.status === 415) return answer(notJson());
     const problem = problemOf(error);
-    if (problem.code === "INTERNAL_ERROR") onError(error);
+    if (problem.status === 500) onError(error);
     return answer(problem);
   });
   app.notFound(() => answer(new ApiProblem("ROUTE_NOT_FOUND")));
