@@ -1,11 +1,14 @@
 import { beforeAll, expect, it, vi } from "vitest";
 import { type CreditsApi, createCreditsApi } from "../src/adapters/api.ts";
+import { referencePage } from "../src/adapters/api-reference.ts";
 import { type ApiScope, apiScopes } from "../src/core/api-key.ts";
 import { defaultCreditsConfig } from "../src/core/config.ts";
 import { createCredits } from "../src/core/credits.ts";
 import { CreditsErrorCode } from "../src/core/errors.ts";
 import { ApiDocument } from "./api-document.ts";
 import { connectionReset, describeLedger, newUser } from "./ledger.ts";
+
+vi.mock("../src/adapters/api-reference.ts", { spy: true });
 
 const base = "/api/v1";
 
@@ -98,6 +101,15 @@ describeLedger("the HTTP API", (ledger) => {
     };
     const wanted = Object.keys(ledger().credits).map((name) => (name in names ? names[name] : name));
     expect(new Set(document.operationIds)).toEqual(new Set(wanted.filter((name) => name !== null)));
+  });
+
+  it("is described once, however often anybody asks", async () => {
+    vi.mocked(referencePage).mockClear();
+    const fresh = createCreditsApi(ledger().credits);
+    for (const path of ["/openapi.json", "/reference", "/reference"]) {
+      expect((await fresh(new Request(`http://test${base}${path}`))).status).toBe(200);
+    }
+    expect(referencePage).toHaveBeenCalledOnce();
   });
 
   it("grants, shows, spends, gives back and lists", async () => {

@@ -71,7 +71,7 @@ export function createCreditsApi(
   });
   app.notFound(() => answer(new ApiProblem("ROUTE_NOT_FOUND")));
 
-  const document = () =>
+  const describe = () =>
     app.getOpenAPI31Document({
       openapi: "3.1.0",
       info: {
@@ -82,9 +82,20 @@ export function createCreditsApi(
       servers: [{ url: basePath }],
       tags: Object.entries(apiTags).map(([name, description]) => ({ name, description })),
     });
-  app.get("/openapi.json", (context) => context.json(document()));
+  // Made once: anybody may ask, and each takes ten times as long to make as a balance to read.
+  let made: { document: string; page: string } | undefined;
+  const written = () => {
+    if (made === undefined) {
+      const document = describe();
+      made = { document: JSON.stringify(document), page: referencePage(document, problems) };
+    }
+    return made;
+  };
+  app.get("/openapi.json", (context) =>
+    context.body(written().document, 200, { "content-type": "application/json" }),
+  );
   app.get("/reference.css", (context) => context.body(referenceStyle, 200, { "content-type": "text/css" }));
-  app.get("/reference", (context) => context.html(referencePage(document(), problems)));
+  app.get("/reference", (context) => context.html(written().page));
 
   app.openAPIRegistry.registerComponent("securitySchemes", "key", {
     type: "http",
