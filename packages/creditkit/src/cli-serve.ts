@@ -6,8 +6,8 @@ import { causeMessage } from "./core/job.ts";
 import type { Credits } from "./core/operations.ts";
 
 const hourMs = 60 * 60 * 1000;
-/** What a request has left to end in when the process is told to stop; orchestrators kill after ten seconds or more. */
-const graceMs = 5_000;
+/** How long it still answers once it is told to stop. */
+const closeMs = 5_000;
 
 export interface ServeOptions {
   port: number;
@@ -42,18 +42,17 @@ export async function serve(credits: Credits, database: Database, options: Serve
   });
   const stopJobs = options.withJobs ? startJobs(credits, log) : async () => {};
   await ended;
-  await closed(server);
+  await close(server);
   await stopDelivery();
   await stopJobs();
 }
 
-/** Lets requests end that are under way. A client that only holds its connection open keeps nobody waiting. */
-async function closed(server: ServerType): Promise<void> {
-  const isClosed = new Promise((resolve) => server.close(resolve));
+/** Answers what is under way, but waits for ever for nobody: Node times no connection out any more once its server closes. */
+async function close(server: ServerType): Promise<void> {
   const timer = setTimeout(() => {
     if ("closeAllConnections" in server) server.closeAllConnections();
-  }, graceMs);
-  await isClosed;
+  }, closeMs);
+  await new Promise((resolve) => server.close(resolve));
   clearTimeout(timer);
 }
 

@@ -1,11 +1,14 @@
 import { beforeAll, expect, it, vi } from "vitest";
 import { type CreditsApi, createCreditsApi } from "../src/adapters/api.ts";
+import { referencePage } from "../src/adapters/api-reference.ts";
 import { type ApiScope, apiScopes } from "../src/core/api-key.ts";
 import { defaultCreditsConfig } from "../src/core/config.ts";
 import { createCredits } from "../src/core/credits.ts";
 import { CreditsErrorCode } from "../src/core/errors.ts";
 import { ApiDocument } from "./api-document.ts";
 import { connectionReset, describeLedger, newUser } from "./ledger.ts";
+
+vi.mock("../src/adapters/api-reference.ts", { spy: true });
 
 const base = "/api/v1";
 
@@ -100,6 +103,15 @@ describeLedger("the HTTP API", (ledger) => {
     expect(new Set(document.operationIds)).toEqual(new Set(wanted.filter((name) => name !== null)));
   });
 
+  it("is described once, however often anybody asks", async () => {
+    vi.mocked(referencePage).mockClear();
+    const fresh = createCreditsApi(ledger().credits);
+    for (const path of ["/openapi.json", "/reference", "/reference"]) {
+      expect((await fresh(new Request(`http://test${base}${path}`))).status).toBe(200);
+    }
+    expect(referencePage).toHaveBeenCalledOnce();
+  });
+
   it("grants, shows, spends, gives back and lists", async () => {
     const userId = newUser();
     const user = `/users/${userId}`;
@@ -191,6 +203,24 @@ describeLedger("the HTTP API", (ledger) => {
     ).toMatchObject({ replayed: true });
   });
 
+  it("takes an Idempotency-Key of 255 characters, quoted or not, and no longer one", async () => {
+    const userId = await somebody();
+    const spend = (key: string) =>
+      call("POST", `/users/${userId}/consume`, {
+        body: { service: "chat", amount: 5 },
+        headers: { "idempotency-key": key },
+      });
+    const key = "k".repeat(255);
+    expect((await spend(key)).body).toMatchObject({ newBalance: 95 });
+    expect((await spend(`"${key}"`)).body).toMatchObject({ newBalance: 95, replayed: true });
+    for (const wrong of [`${key}k`, "", '""']) {
+      expect(await spend(wrong)).toMatchObject({
+        status: 400,
+        body: { code: "INVALID_ARGUMENT", field: "idempotencyKey" },
+      });
+    }
+  });
+
   it("refuses as RFC 9457 says, with the ledger's code and facts", async () => {
     const userId = await somebody(10);
     const refused = await call("POST", `/users/${userId}/consume`, { body: { service: "chat", amount: 11 } });
@@ -242,8 +272,12 @@ describeLedger("the HTTP API", (ledger) => {
   it.each([
     ["/transactions?pageSize=0", "pageSize"],
     ["/transactions?pageSize=many", "pageSize"],
+    ["/transactions?pageIndex=", "pageIndex"],
+    ["/transactions?pageIndex=0x1", "pageIndex"],
+    ["/transactions?pageIndex=9007199254740993", "pageIndex"],
     ["/transactions?size=5", "size"],
     ["/statement?from=yesterday", "from"],
+    ["/statement?afterSequence=", "afterSequence"],
     ["/statement?types=lost", "types"],
     ["/statement?oldestFirst=perhaps", "oldestFirst"],
     ["/usage?from=2026-01-01T00:00:00Z", "to"],
@@ -282,6 +316,13 @@ describeLedger("the HTTP API", (ledger) => {
     expect((await ask()).status).toBe(200);
     expect((await call("DELETE", `/api-keys/${keyId}`)).body).toMatchObject({ keyId });
     expect((await ask()).status).toBe(401);
+  });
+
+  it("says of an endpoint that there is not that it has no deliveries, as the document has it", async () => {
+    expect(await call("GET", "/webhook-deliveries?endpointId=none")).toMatchObject({
+      status: 404,
+      body: { code: "NOT_FOUND", field: "endpointId" },
+    });
   });
 
   it("lets every operation through for its own scope only", async () => {
@@ -330,13 +371,23 @@ describeLedger("the HTTP API", (ledger) => {
       status: 413,
       body: { code: "PAYLOAD_TOO_LARGE" },
     });
-    for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"]) {
+    for (const type of [
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "application/jsonp",
+      "application/json;",
+    ]) {
       const headers = { "content-type": type };
       expect(await call("POST", "/users/ada/consume", { body: "{}", headers })).toMatchObject({
         status: 415,
         body: { code: "UNSUPPORTED_MEDIA_TYPE" },
       });
     }
+    // What takes no body reads none.
+    expect(await call("POST", "/users/ada/holds/none/release", { body })).toMatchObject({
+      status: 404,
+      body: { code: "USER_BALANCE_NOT_FOUND" },
+    });
   });
 
   it("says of what it does not know that there is none", async () => {
@@ -377,6 +428,41 @@ describeLedger("the HTTP API", (ledger) => {
     expect(away).toMatchObject({ status: 503, body: { code: "DATABASE_UNAVAILABLE" } });
     expect(away.headers.get("retry-after")).toBe("1");
     expect(onError).toHaveBeenCalledOnce();
+  });
+
+  it("logs no statement and none of its values (rule 33)", async () => {
+    const failing = createCredits({
+      database: {
+        ...ledger().database,
+        query: async (text, values) => {
+          if (text.includes("create_webhook_endpoint"))
+            throw Object.assign(new Error(text), { code: "42501", query: text, params: values });
+          return ledger().database.query(text, values);
+        },
+      },
+      config: defaultCreditsConfig,
+    });
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    try {
+      const through = createCreditsApi(failing);
+      const body = { url: "https://shop.example/hook?token=private" };
+      expect(await call("POST", "/webhook-endpoints", { body, through })).toMatchObject({ status: 500 });
+      expect(log.mock.calls).toEqual([["[Credits API] A request failed: Error 42501"]]);
+    } finally {
+      log.mockRestore();
+    }
+  });
+
+  it("tells nobody what is wrong with its configuration, but the log", async () => {
+    const onError = vi.fn();
+    const config = { packages: { lite: { credits: -1 } } } as never;
+    const through = createCreditsApi(() => createCredits({ database: ledger().database, config }), {
+      onError,
+    });
+    const answer = await call("GET", "/users/ada/balance", { through });
+    expect(answer).toMatchObject({ status: 500, body: { code: "INVALID_CONFIG" } });
+    expect(answer.body).not.toHaveProperty("detail");
+    expect(onError).toHaveBeenCalledWith(expect.objectContaining({ code: "INVALID_CONFIG" }));
   });
 
   it("opens the ledger with the first request only, wherever it is mounted", async () => {

@@ -87,6 +87,10 @@ export class ApiProblem extends Error {
     super(detail ?? code);
   }
 
+  get status(): number {
+    return problems[this.code][0];
+  }
+
   /** @param page Where the codes are explained. */
   response(page: string): Response {
     const [status, title] = problems[this.code];
@@ -107,6 +111,8 @@ export function problemOf(error: unknown): ApiProblem {
   if (error instanceof ApiProblem) return error;
   if (!CreditsError.is(error)) return new ApiProblem("INTERNAL_ERROR");
   const { code, message, field, required, available, limit } = error;
+  // What is wrong with it is for whoever runs the server.
+  if (code === "INVALID_CONFIG") return new ApiProblem(code);
   const facts = Object.fromEntries(
     Object.entries({ field, required, available, limit }).filter(([, value]) => value !== undefined),
   );

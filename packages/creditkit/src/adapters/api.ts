@@ -5,6 +5,7 @@ import { HTTPException } from "hono/http-exception";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import type { ApiCaller } from "../core/api-key.ts";
 import { idLengthMax } from "../core/argument.ts";
+import { loggable } from "../core/logger.ts";
 import type { Credits } from "../core/operations.ts";
 import { type ApiOperation, apiTags } from "./api-operation.ts";
 import { paymentOperations } from "./api-payment.ts";
@@ -21,7 +22,7 @@ export interface CreditsApiOptions {
   basePath?: string;
   /** Of one key in this process; more are answered 429. Default 1 200. */
   requestsPerMinute?: number;
-  /** Told of what is answered 500: nothing of it reaches the caller. Default: `console.error`. */
+  /** Told of what is answered 500: nothing of it reaches the caller. Default: its name and code go to `console.error`. */
   onError?: (error: unknown) => void;
 }
 
@@ -45,7 +46,8 @@ export function createCreditsApi(
   {
     basePath = "/api/v1",
     requestsPerMinute = requestsPerMinuteDefault,
-    onError = (error) => console.error(error),
+    // Not the error itself: drivers hang the statement and its values on it (rule 33).
+    onError = (error) => console.error(`[Credits API] A request failed: ${loggable(error)}`),
   }: CreditsApiOptions = {},
 ): CreditsApi {
   const open = async () => (typeof credits === "function" ? credits() : credits);
@@ -61,13 +63,15 @@ export function createCreditsApi(
   app.onError((error) => {
     if (error instanceof HTTPException && error.status === 400)
       return answer(new ApiProblem("INVALID_ARGUMENT", "The body is no JSON", { field: "body" }));
+    // The library reads a content type more narrowly than `requireJson`.
+    if (error instanceof HTTPException && error.status === 415) return answer(notJson());
     const problem = problemOf(error);
-    if (problem.code === "INTERNAL_ERROR") onError(error);
+    if (problem.status === 500) onError(error);
     return answer(problem);
   });
   app.notFound(() => answer(new ApiProblem("ROUTE_NOT_FOUND")));
 
-  const document = () =>
+  const describe = () =>
     app.getOpenAPI31Document({
       openapi: "3.1.0",
       info: {
@@ -78,9 +82,20 @@ export function createCreditsApi(
       servers: [{ url: basePath }],
       tags: Object.entries(apiTags).map(([name, description]) => ({ name, description })),
     });
-  app.get("/openapi.json", (context) => context.json(document()));
+  // Made once: anybody may ask, and each takes ten times as long to make as a balance to read.
+  let made: { document: string; page: string } | undefined;
+  const written = () => {
+    if (made === undefined) {
+      const document = describe();
+      made = { document: JSON.stringify(document), page: referencePage(document, problems) };
+    }
+    return made;
+  };
+  app.get("/openapi.json", (context) =>
+    context.body(written().document, 200, { "content-type": "application/json" }),
+  );
   app.get("/reference.css", (context) => context.body(referenceStyle, 200, { "content-type": "text/css" }));
-  app.get("/reference", (context) => context.html(referencePage(document(), problems)));
+  app.get("/reference", (context) => context.html(written().page));
 
   app.openAPIRegistry.registerComponent("securitySchemes", "key", {
     type: "http",
@@ -136,9 +151,12 @@ function routeOf(
     ? z.object({
         "idempotency-key": z
           .string()
-          .max(idLengthMax)
           .optional()
-          .openapi({ description: "The same key does it once, however often it is sent." }),
+          // The ledger counts, without the quotation marks.
+          .openapi({
+            maxLength: idLengthMax,
+            description: "The same key does it once, however often it is sent.",
+          }),
       })
     : undefined;
   const refusals = new Map<number, ProblemCode[]>();
@@ -154,10 +172,10 @@ function routeOf(
     summary: operation.summary,
     ...(operation.description && { description: operation.description }),
     security: [{ key: operation.scope === null ? [] : [operation.scope] }],
+    // What nothing reads needs neither a type nor a limit.
     middleware: [
       guard as Guard,
-      requireJson(operation),
-      bodyLimit({ maxSize: bodyBytesMax, onError: tooLarge }),
+      ...(body ? [requireJson, bodyLimit({ maxSize: bodyBytesMax, onError: tooLarge })] : []),
     ],
     request: {
       ...(params && { params }),
@@ -222,14 +240,15 @@ async function take(limiter: RateLimiterMemory, { keyId }: ApiCaller): Promise<v
   }
 }
 
-function requireJson({ body }: ApiOperation) {
-  return async (context: Context, next: () => Promise<void>): Promise<Response | undefined> => {
-    const type = context.req.header("content-type") ?? "";
-    if (body !== undefined && !/^application\/json *(;|$)/i.test(type))
-      throw new ApiProblem("UNSUPPORTED_MEDIA_TYPE", "Send `Content-Type: application/json`");
-    await next();
-    return undefined;
-  };
+async function requireJson(context: Context, next: () => Promise<void>): Promise<Response | undefined> {
+  const type = context.req.header("content-type") ?? "";
+  if (!/^application\/json *(;|$)/i.test(type)) throw notJson();
+  await next();
+  return undefined;
+}
+
+function notJson(): ApiProblem {
+  return new ApiProblem("UNSUPPORTED_MEDIA_TYPE", "Send `Content-Type: application/json`");
 }
 
 function tooLarge(): never {

@@ -1,4 +1,5 @@
 import { CreditsError } from "../core/errors.ts";
+import { loggable } from "../core/logger.ts";
 import type { PaymentEventResult } from "../core/payment.ts";
 import type { PaymentEvent } from "../core/payment-event.ts";
 import type { PaymentProvider } from "../core/payment-provider.ts";
@@ -210,14 +211,6 @@ async function carriesSecret(request: Request, secret: string): Promise<boolean>
 
 async function digest(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-}
-
-/** What may be written about an error: drivers put SQL and values into their messages (rule 33). */
-function loggable(error: unknown): string {
-  if (CreditsError.is(error)) return `${error.code}: ${error.message}`;
-  if (!(error instanceof Error)) return "a thrown value that is not an Error";
-  const code = "code" in error && typeof error.code === "string" ? ` ${error.code}` : "";
-  return `${error.name}${code}`;
 }
 
 function answer(status: number, body: object, headers: Record<string, string> = {}): Response {
