@@ -254,8 +254,12 @@ describeLedger("the HTTP API", (ledger) => {
   it.each([
     ["/transactions?pageSize=0", "pageSize"],
     ["/transactions?pageSize=many", "pageSize"],
+    ["/transactions?pageIndex=", "pageIndex"],
+    ["/transactions?pageIndex=0x1", "pageIndex"],
+    ["/transactions?pageIndex=9007199254740993", "pageIndex"],
     ["/transactions?size=5", "size"],
     ["/statement?from=yesterday", "from"],
+    ["/statement?afterSequence=", "afterSequence"],
     ["/statement?types=lost", "types"],
     ["/statement?oldestFirst=perhaps", "oldestFirst"],
     ["/usage?from=2026-01-01T00:00:00Z", "to"],
@@ -294,6 +298,13 @@ describeLedger("the HTTP API", (ledger) => {
     expect((await ask()).status).toBe(200);
     expect((await call("DELETE", `/api-keys/${keyId}`)).body).toMatchObject({ keyId });
     expect((await ask()).status).toBe(401);
+  });
+
+  it("finds no deliveries of what is no endpoint", async () => {
+    expect(await call("GET", "/webhook-deliveries?endpointId=none")).toMatchObject({
+      status: 404,
+      body: { code: "NOT_FOUND", field: "endpointId" },
+    });
   });
 
   it("lets every operation through for its own scope only", async () => {

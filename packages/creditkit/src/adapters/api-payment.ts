@@ -123,7 +123,7 @@ export const paymentOperations: readonly ApiOperation[] = [
     summary: "The newest messages of payment providers",
     query: z.strictObject({
       status: z.enum(inboxStatuses).optional(),
-      limit: z.coerce.number().int().optional().openapi({ description: "1–1 000. Default 50." }),
+      limit: schema.whole.optional().openapi({ description: "1–1 000. Default 50." }),
     }),
     result: z.array(
       z

@@ -11,6 +11,12 @@ export const date = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text))
   .openapi({ type: "string", format: "date-time", example: "2026-03-01T09:00:00Z" });
+/** A whole number in a query, where all is text: an empty one is none. */
+export const whole = z
+  .string()
+  .refine((text) => /^\d{1,16}$/.test(text), "expected a whole number")
+  .transform(Number)
+  .openapi({ type: "integer" });
 export const credits = z.number().openapi({ description: "Credits.", example: 5 });
 export const amount = z.number().positive().openapi({ description: "Credits, positive.", example: 5 });
 export const id = z.string();

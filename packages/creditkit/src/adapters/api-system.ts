@@ -74,7 +74,7 @@ const figures: readonly ApiOperation[] = [
     summary: "The newest runs of the jobs and of the audit",
     query: z.strictObject({
       job: z.enum(jobNames).optional(),
-      limit: z.coerce.number().int().optional().openapi({ description: "1–1 000. Default 20." }),
+      limit: schema.whole.optional().openapi({ description: "1–1 000. Default 20." }),
     }),
     result: z.array(schema.JobRun),
     errors: [],
@@ -290,7 +290,7 @@ const webhooks: readonly ApiOperation[] = [
     query: z.strictObject({
       status: z.enum(deliveryStatuses).optional(),
       endpointId: schema.id.optional(),
-      limit: z.coerce.number().int().optional().openapi({ description: "1–1 000. Default 50." }),
+      limit: schema.whole.optional().openapi({ description: "1–1 000. Default 50." }),
     }),
     result: z.array(
       z
@@ -311,7 +311,7 @@ const webhooks: readonly ApiOperation[] = [
         })
         .openapi("WebhookDelivery"),
     ),
-    errors: [],
+    errors: ["NOT_FOUND"],
     run: (credits, { query }) => credits.getWebhookDeliveries(given(query)),
   }),
   operation({

@@ -4,7 +4,6 @@ import { CreditTransactionType } from "../core/transaction.ts";
 import { type ApiOperation, given, operation, userParams } from "./api-operation.ts";
 import * as schema from "./api-schema.ts";
 
-const whole = z.coerce.number().int();
 const spendErrors = [
   "INSUFFICIENT_CREDITS",
   "USER_BALANCE_NOT_FOUND",
@@ -36,8 +35,8 @@ const reads: readonly ApiOperation[] = [
     summary: "A page of a user's history, newest first",
     params: userParams,
     query: z.strictObject({
-      pageIndex: whole.optional().openapi({ description: "From 0. Default 0." }),
-      pageSize: whole.optional().openapi({ description: "1–100. Default 10." }),
+      pageIndex: schema.whole.optional().openapi({ description: "From 0. Default 0." }),
+      pageSize: schema.whole.optional().openapi({ description: "1–100. Default 10." }),
     }),
     result: schema.TransactionPage,
     errors: [],
@@ -66,9 +65,9 @@ const reads: readonly ApiOperation[] = [
       to: schema.date.optional(),
       oldestFirst: z.stringbool().optional().openapi({ type: "boolean" }),
       withRunningTotal: z.stringbool().optional().openapi({ type: "boolean" }),
-      pageIndex: whole.optional(),
-      pageSize: whole.optional().openapi({ description: "1–1 000. Default 50." }),
-      afterSequence: whole
+      pageIndex: schema.whole.optional(),
+      pageSize: schema.whole.optional().openapi({ description: "1–1 000. Default 50." }),
+      afterSequence: schema.whole
         .optional()
         .openapi({ description: "Instead of `pageIndex`: goes on behind this entry." }),
     }),
