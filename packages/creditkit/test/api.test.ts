@@ -203,6 +203,24 @@ describeLedger("the HTTP API", (ledger) => {
     ).toMatchObject({ replayed: true });
   });
 
+  it("takes an Idempotency-Key of 255 characters, quoted or not, and no longer one", async () => {
+    const userId = await somebody();
+    const spend = (key: string) =>
+      call("POST", `/users/${userId}/consume`, {
+        body: { service: "chat", amount: 5 },
+        headers: { "idempotency-key": key },
+      });
+    const key = "k".repeat(255);
+    expect((await spend(key)).body).toMatchObject({ newBalance: 95 });
+    expect((await spend(`"${key}"`)).body).toMatchObject({ newBalance: 95, replayed: true });
+    for (const wrong of [`${key}k`, "", '""']) {
+      expect(await spend(wrong)).toMatchObject({
+        status: 400,
+        body: { code: "INVALID_ARGUMENT", field: "idempotencyKey" },
+      });
+    }
+  });
+
   it("refuses as RFC 9457 says, with the ledger's code and facts", async () => {
     const userId = await somebody(10);
     const refused = await call("POST", `/users/${userId}/consume`, { body: { service: "chat", amount: 11 } });

@@ -151,9 +151,12 @@ function routeOf(
     ? z.object({
         "idempotency-key": z
           .string()
-          .max(idLengthMax)
           .optional()
-          .openapi({ description: "The same key does it once, however often it is sent." }),
+          // The ledger counts, without the quotation marks.
+          .openapi({
+            maxLength: idLengthMax,
+            description: "The same key does it once, however often it is sent.",
+          }),
       })
     : undefined;
   const refusals = new Map<number, ProblemCode[]>();
