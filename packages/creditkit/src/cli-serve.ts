@@ -1,3 +1,4 @@
+import type { ServerType } from "@hono/node-server";
 import { createCreditsApi } from "./adapters/api.ts";
 import { startWebhookDelivery } from "./adapters/webhooks.ts";
 import type { Database } from "./core/database.ts";
@@ -5,6 +6,8 @@ import { causeMessage } from "./core/job.ts";
 import type { Credits } from "./core/operations.ts";
 
 const hourMs = 60 * 60 * 1000;
+/** How long it still answers once it is told to stop. */
+const closeMs = 5_000;
 
 export interface ServeOptions {
   port: number;
@@ -39,9 +42,18 @@ export async function serve(credits: Credits, database: Database, options: Serve
   });
   const stopJobs = options.withJobs ? startJobs(credits, log) : async () => {};
   await ended;
-  await new Promise((resolve) => server.close(resolve));
+  await close(server);
   await stopDelivery();
   await stopJobs();
+}
+
+/** Answers what is under way, but waits for ever for nobody: Node times no connection out any more once its server closes. */
+async function close(server: ServerType): Promise<void> {
+  const timer = setTimeout(() => {
+    if ("closeAllConnections" in server) server.closeAllConnections();
+  }, closeMs);
+  await new Promise((resolve) => server.close(resolve));
+  clearTimeout(timer);
 }
 
 /** For load balancers: whether the database answers. */

@@ -1,7 +1,8 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -225,8 +226,23 @@ describe.each(["an embedded database", "PostgreSQL"])("creditkit serve on %s", (
     await expect(refused).rejects.toMatchObject({ code: 3, stderr: expect.stringContaining("EADDRINUSE") });
   });
 
-  it("stops when it is told to, and the books are whole", async () => {
+  it("stops when it is told to, whoever is still connected, and the books are whole", async () => {
+    const { hostname, port } = new URL(installation.url);
+    // A load balancer that has connected in advance, and somebody who never ends a request.
+    const sent = [
+      "",
+      `POST /v1/users/ada/consume HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: 9\r\n\r\n{`,
+    ];
+    const open = await Promise.all(
+      sent.map(async (text) => {
+        const socket = connect(Number(port), hostname).on("error", () => {});
+        await once(socket, "connect");
+        socket.write(text);
+        return socket;
+      }),
+    );
     expect(await installation.stop()).toBe(0);
+    for (const socket of open) socket.destroy();
     expect(JSON.parse(await installation.command("audit", "--json"))).toEqual({ ok: true, violations: [] });
   });
 });
