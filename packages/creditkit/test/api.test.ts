@@ -318,7 +318,7 @@ describeLedger("the HTTP API", (ledger) => {
     expect((await ask()).status).toBe(401);
   });
 
-  it("says of an endpoint that there is not that it has no deliveries, as the document has it", async () => {
+  it("finds no deliveries of what is no endpoint", async () => {
     expect(await call("GET", "/webhook-deliveries?endpointId=none")).toMatchObject({
       status: 404,
       body: { code: "NOT_FOUND", field: "endpointId" },
